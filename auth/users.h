@@ -1,0 +1,50 @@
+// The people who may log in, by username. Immutable; a changed file makes a new one.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace auth {
+
+struct User {
+  std::string username;  // also `sub`
+  std::string password_hash;
+  std::string email;
+  std::string name;
+  std::vector<std::string> groups;
+  std::vector<std::string> scopes;
+  std::map<std::string, std::string> claims;
+  bool disabled = false;
+};
+
+class Users {
+ public:
+  Users() = default;
+  // Names must be distinct.
+  explicit Users(std::vector<User> users);
+  // By the exact username; an address is looked up as an e-mail when no username matches and
+  // exactly one user has it.
+  [[nodiscard]] const User* find(std::string_view login) const;
+  // By username only; for rotation and administration.
+  [[nodiscard]] const User* find_username(std::string_view username) const;
+  [[nodiscard]] std::size_t size() const { return users_.size(); }
+  // Usernames whose sessions must end when `next` replaces this: gone, disabled, or another hash.
+  [[nodiscard]] std::vector<std::string> ended_by(const Users& next) const;
+  // The hash an unknown user's password is checked against: the one most users' kind costs.
+  [[nodiscard]] const std::string& decoy_hash() const;
+
+ private:
+  std::vector<User> users_;
+  std::unordered_map<std::string, std::size_t> by_name_;
+  std::unordered_map<std::string, std::size_t> by_email_;
+  std::string decoy_;
+};
+
+// The one form of a login name under which failures are counted: trimmed, lower case, at most 256
+// bytes (SECURITY A12). Not used to find the user.
+[[nodiscard]] std::string throttle_name(std::string_view login);
+
+}  // namespace auth

@@ -1,0 +1,38 @@
+# Third-party libraries, all from Debian packages (scripts/setup lists them, docs/dependencies.md
+# says why each was picked).
+find_package(Threads REQUIRED)
+find_package(OpenSSL 3.0 REQUIRED)
+find_package(Boost 1.81 REQUIRED COMPONENTS json url)
+find_package(yaml-cpp REQUIRED)
+if(NOT TARGET yaml-cpp::yaml-cpp)
+  add_library(yaml-cpp::yaml-cpp INTERFACE IMPORTED)
+  target_link_libraries(yaml-cpp::yaml-cpp INTERFACE yaml-cpp)
+endif()
+find_package(CLI11 REQUIRED)
+
+find_path(ARGON2_INCLUDE_DIR argon2.h REQUIRED)
+find_library(ARGON2_LIBRARY argon2 REQUIRED)
+find_library(CRYPT_LIBRARY crypt REQUIRED)
+
+# llhttp: the system's library where it has one (Debian 13), else the generated C of Debian 12's
+# node-llhttp. Strict mode is not the default there, and loose mode takes smuggling vectors
+# (CVE-2025-23167, CVE-2023-30589), so it is forced.
+find_package(llhttp QUIET)
+if(TARGET llhttp::llhttp)
+  add_library(gatehouse_llhttp ALIAS llhttp::llhttp)
+else()
+  set(LLHTTP_SOURCE_DIR /usr/share/llhttp CACHE PATH "llhttp's C sources")
+  set(LLHTTP_INCLUDE_DIR /usr/share/include/llhttp CACHE PATH "llhttp's header")
+  add_library(gatehouse_llhttp STATIC ${LLHTTP_SOURCE_DIR}/api.c ${LLHTTP_SOURCE_DIR}/http.c
+    ${LLHTTP_SOURCE_DIR}/llhttp.c)
+  target_include_directories(gatehouse_llhttp SYSTEM PUBLIC ${LLHTTP_INCLUDE_DIR})
+  target_compile_definitions(gatehouse_llhttp PUBLIC LLHTTP_STRICT_MODE=1)
+endif()
+
+# Asio: one loop per thread, coroutine frames recycled per thread. The cache size must be the same
+# in every translation unit, and 64 is what makes a request free of allocations with many clients.
+add_library(gatehouse_asio INTERFACE)
+target_compile_definitions(gatehouse_asio INTERFACE
+  BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_SEPARATE_COMPILATION
+  BOOST_ASIO_RECYCLING_ALLOCATOR_CACHE_SIZE=64)
+target_link_libraries(gatehouse_asio INTERFACE Boost::headers Threads::Threads)

@@ -1,0 +1,254 @@
+// Every setting of gatehouse.yaml as a plain value with its default and unit, and what raising it
+// costs. Filled by load.cc, checked by validate.cc, translated into working parts by
+// proxy/runtime.cc; the request path never reads these structs by name.
+// Immutable once loaded; safe to read from any thread.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace config {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// Where a value stands in its file, counted from 1; 0 means "not written down" (a default).
+struct Location {
+  int line = 0;
+  int column = 0;
+};
+
+// One thing that is wrong. Printed as `FILE:LINE:COL: key.path: message`.
+struct Problem {
+  std::string file;
+  Location at;
+  std::string key;      // "upstreams.app.endpoints[0]"; empty for the document as a whole
+  std::string message;  // one sentence that says what to do
+};
+
+// A secret given in place (`secret: ...`) or by file (`secret_file: ...`), never both. The file is
+// read when the configuration is compiled, not when it is loaded; see config/secret.h.
+struct Secret {
+  std::string value;  // taken as it stands
+  std::string file;   // absolute, or relative to the working directory after load.cc resolved it
+  Location at;
+  [[nodiscard]] bool empty() const { return value.empty() && file.empty(); }
+};
+
+struct Listener {
+  std::string address;  // "0.0.0.0:8080", "[::]:8080" or "unix:/run/gatehouse.sock"
+  Location at;
+};
+
+struct Admin {
+  std::string address;  // empty: no admin listener
+  Secret token;         // `token_file`; required where the address is not loopback or a unix socket
+  Location at;
+};
+
+struct Health {
+  std::string address;  // empty: no health listener
+  Location at;
+};
+
+struct Upstream {
+  std::string name;
+  std::vector<std::string> endpoints;        // "http://127.0.0.1:3000"
+  bool preserve_host = true;                 // false: send the endpoint's own host and port
+  milliseconds connect_timeout{5'000};
+  milliseconds response_timeout{60'000};     // from the end of the request to the response head
+  milliseconds stream_idle_timeout{300'000}; // between two reads of a body or a stream
+  milliseconds idle_connection_timeout{4'000};  // below the 5 s of Node's server
+  std::uint32_t max_idle_connections = 64;   // per worker; each holds one descriptor, no buffer
+  Location at;
+};
+
+enum class Access { token, is_public };
+enum class Paths { strict, legacy };
+
+struct Require {
+  std::vector<std::string> groups;  // any of these
+  std::vector<std::string> scopes;  // any of these
+  std::map<std::string, std::vector<std::string>> claims;  // each name: any of these values
+  [[nodiscard]] bool empty() const { return groups.empty() && scopes.empty() && claims.empty(); }
+};
+
+struct Route {
+  std::string name;                  // for logs and metrics; default: its path
+  std::string host;                  // empty: any
+  std::string path = "/**";          // literal segments, * one segment, ** the rest
+  std::vector<std::string> methods;  // empty: the default list of the proxy
+  Access access = Access::token;
+  Require require;
+  bool websocket = false;
+  std::string strip_prefix;
+  Paths paths = Paths::strict;
+  std::string upstream;              // empty: the only one, or the one named `app`
+  Location at;
+};
+
+// Paths of our own endpoints; empty means switched off (`false`). `prefix` is already applied.
+struct Endpoints {
+  std::string login = "/login";
+  std::string token = "/token";
+  std::string logout = "/logout";
+  std::string jwks = "/.well-known/jwks.json";
+  std::string session = "/.gatehouse/session";
+  std::string userinfo = "/.gatehouse/userinfo";
+  std::string sessions = "/.gatehouse/sessions";
+};
+
+struct Users {
+  std::string file;  // users.yaml or an htpasswd file; re-read when it changes
+  Location at;
+};
+
+// A signing or verifying key. Exactly one of the sources is set.
+struct Key {
+  std::string kid;
+  std::string algorithm;        // "ES256"; empty in trusted issuers: `algorithms` of the issuer
+  std::string key_file;         // private PEM
+  std::string public_key_file;  // public PEM or certificate: verifies only
+  Secret secret;                // HS*
+  std::string jwks_file;        // trusted issuers only
+  Location at;
+};
+
+struct AccessTokens {
+  milliseconds life{15 * 60 * 1000};  // a revoked token cannot outlive it even in a store outage
+  std::string sign_with;              // empty: the first key that can sign
+  std::vector<Key> keys;              // empty: made at start (memory store only)
+};
+
+enum class Delivery { cookie, body, both };
+
+struct RefreshTokens {
+  milliseconds idle_life{7LL * 24 * 3600 * 1000};
+  milliseconds absolute_life{30LL * 24 * 3600 * 1000};
+  milliseconds grace{30'000};  // 0 to 5 min: how long predecessors get the same successor
+  Delivery delivery = Delivery::cookie;
+  std::string sign_with;
+  std::vector<Key> keys;
+};
+
+struct TrustedIssuer {
+  std::string issuer;
+  std::vector<std::string> audience;
+  std::vector<Key> keys;
+  std::vector<std::string> algorithms;  // for keys that name none
+  std::vector<std::string> token_types{"at+jwt"};
+  std::map<std::string, std::string> claims;  // our name: theirs; dots go into objects
+  std::string subject_prefix;
+  Location at;
+};
+
+struct Tokens {
+  std::string issuer = "gatehouse";
+  std::vector<std::string> audience{"gatehouse"};
+  AccessTokens access;
+  RefreshTokens refresh;
+  std::vector<TrustedIssuer> trusted_issuers;
+  std::uint32_t cache_entries = 16'384;  // verified tokens per worker; about 1 KiB each when full
+};
+
+enum class SameSite { lax, strict, none };
+
+struct Cookies {
+  std::string name = "gatehouse";
+  std::optional<bool> secure;  // unset: what external_url says, else true
+  SameSite same_site = SameSite::lax;
+  std::string domain;
+  std::string path = "/";
+};
+
+struct MemoryStore {
+  std::uint32_t sessions_max = 1'000'000;  // about 256 B each
+  std::string snapshot_file;               // empty: a restart ends all sessions
+  Location at;
+};
+
+struct IdentityHeader {
+  std::string header;  // "X-Employee"
+  std::string claim;   // "sub"
+  Location at;
+};
+
+enum class IdentityPreset { oauth2_proxy, authelia, x_auth_request, none };
+enum class Authorization { remove, keep, access_token };
+
+struct Identity {
+  IdentityPreset preset = IdentityPreset::oauth2_proxy;
+  std::vector<IdentityHeader> headers;  // beside the preset's
+  Authorization authorization = Authorization::remove;
+};
+
+// `5/2m`: five failures in two minutes.
+struct Rate {
+  std::uint32_t count = 0;
+  milliseconds window{0};
+};
+
+struct Throttle {
+  Rate account_and_address{5, milliseconds{120'000}};
+  Rate account{50, milliseconds{3'600'000}};
+  Rate address{100, milliseconds{120'000}};
+  milliseconds ban{300'000};
+};
+
+struct Limits {
+  std::uint64_t request_head = 32 * 1024;  // bytes; memory per connection while a head is read
+  std::uint32_t header_count = 100;
+  std::uint64_t request_body = 0;          // bytes of one body; 0: unlimited (bodies are streamed)
+  std::uint32_t connections = 10'000;      // client connections of the whole process
+};
+
+struct Timeouts {
+  milliseconds request_head{10'000};  // first byte to end of head, absolute
+  milliseconds keep_alive{75'000};    // idle between two requests
+  milliseconds request_body{30'000};  // without a byte of progress
+  milliseconds write{60'000};         // without a byte of progress towards the client
+};
+
+struct Drain {
+  milliseconds delay{5'000};     // readiness is 503 while requests are still taken
+  milliseconds timeout{20'000};  // then what still runs is cut
+};
+
+enum class LogLevel { debug, info, warning, error };
+enum class LogFormat { json, text };
+
+struct Log {
+  LogLevel level = LogLevel::info;
+  LogFormat format = LogFormat::json;
+  bool access = true;
+  std::string file;  // empty: standard error for the log, standard output for access and audit
+};
+
+struct Config {
+  std::string file;  // the name it was loaded from; empty in --upstream mode
+  std::vector<Listener> listeners;
+  Admin admin;
+  Health health;
+  std::uint32_t workers = 0;  // 0: the cgroup's CPU quota rounded up, at most 4
+  std::vector<std::string> trusted_proxies;  // CIDR; who may set X-Forwarded-*
+  std::string external_url;
+  std::vector<Upstream> upstreams;
+  std::vector<Route> routes;
+  Endpoints endpoints;
+  Users users;
+  Tokens tokens;
+  Cookies cookies;
+  MemoryStore memory;
+  Identity identity;
+  Throttle throttle;
+  Limits limits;
+  Timeouts timeouts;
+  Drain drain;
+  Log log;
+};
+
+}  // namespace config

@@ -1,0 +1,58 @@
+// What the upstream sees: which client fields are dropped, in every spelling and on every route,
+// and which of ours are added (SECURITY rule 2, section A). Immutable after building; appending
+// allocates nothing beyond the output.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "auth/policy.h"
+#include "config/config.h"
+#include "proxy/http/buffer.h"
+#include "proxy/http/head.h"
+
+namespace proxy {
+
+// What is known about the client's side of a request, for X-Forwarded-*.
+struct Forwarding {
+  std::string_view client;      // address of the client
+  std::string_view chain;       // the X-Forwarded-For a trusted proxy sent; empty: none
+  std::string_view scheme;      // "http" or "https"
+  std::string_view host;        // authority the client asked for
+  std::string_view port;
+  std::string_view request_id;
+};
+
+class HeaderPolicy {
+ public:
+  HeaderPolicy() = default;
+  HeaderPolicy(const config::Config& config, std::string refresh_cookie, std::string access_cookie);
+
+  // True for every field that must never reach the upstream from a client: identity headers,
+  // X-Forwarded-*, Forwarded, X-Real-IP, X-Original-*, X-Rewrite-URL, hop-by-hop fields and
+  // look-alikes of framing fields, compared by their folded names.
+  [[nodiscard]] bool drops(const http::Field& field) const;
+  // Whole lines with the identity of a verified token; rendered once per token.
+  [[nodiscard]] std::string identity_lines(const auth::Principal& principal) const;
+  // The request's fields that remain, in order and as sent; cookies without ours.
+  void append_client_fields(const http::RequestHead& head, bool has_identity,
+                            http::Buffer& out) const;
+  // X-Forwarded-For/-Proto/-Host/-Port and X-Request-Id.
+  static void append_forwarding(const Forwarding& forwarding, http::Buffer& out);
+  // The upstream's answer without its hop-by-hop fields.
+  static void append_response_fields(const http::ResponseHead& head, http::Buffer& out);
+
+  [[nodiscard]] config::Authorization authorization() const { return authorization_; }
+
+ private:
+  std::vector<config::IdentityHeader> identity_;
+  std::vector<std::string> managed_;        // folded names, sorted
+  std::string refresh_cookie_;
+  std::string access_cookie_;
+  config::Authorization authorization_ = config::Authorization::remove;
+};
+
+}  // namespace proxy

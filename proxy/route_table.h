@@ -1,0 +1,56 @@
+// Which rule a request falls under: host and path choose, `methods` only divides neighbours of
+// equal host and path. First match wins; no match: a token is required and the default upstream is
+// meant. Immutable after building; matching allocates nothing and uses no regular expressions.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "auth/policy.h"
+#include "config/config.h"
+#include "proxy/http/head.h"
+
+namespace proxy {
+
+struct Route {
+  std::string name;
+  std::string host;                    // lower case, no trailing dot; empty: any
+  std::vector<std::string> segments;   // literals, "*" or a last "**"
+  std::uint32_t methods = 0;           // bit per http::Method; 0: the default list
+  bool is_public = false;
+  bool websocket = false;
+  bool legacy_paths = false;
+  std::string strip_prefix;            // "/api"; empty: none
+  auth::Requirement requirement;
+  std::size_t upstream = 0;            // index into config.upstreams
+};
+
+struct RouteMatch {
+  enum class Kind : std::uint8_t {
+    route,               // `route` says what holds
+    default_rule,        // no rule matched: token required
+    method_not_allowed,  // rules of that host and path exist, none for this method
+  };
+  Kind kind = Kind::default_rule;
+  const Route* route = nullptr;        // lives as long as the table
+};
+
+class RouteTable {
+ public:
+  RouteTable() = default;
+  explicit RouteTable(const config::Config& config);
+  // `host` without port, any case; `path` canonical, without query.
+  [[nodiscard]] RouteMatch match(std::string_view host, std::string_view path,
+                                 http::Method method) const;
+  // The methods of the rules of that host and path, for an Allow header.
+  [[nodiscard]] std::string allowed_methods(std::string_view host, std::string_view path) const;
+  [[nodiscard]] const Route& default_route() const { return default_route_; }
+
+ private:
+  std::vector<Route> routes_;
+  Route default_route_;
+};
+
+}  // namespace proxy

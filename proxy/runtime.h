@@ -1,0 +1,52 @@
+// The compiled configuration: everything a request needs, made once by compile() from config and
+// the files it names. Immutable and shared by all workers; an exchange keeps the one it began with,
+// so a reload never changes a request half way.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "auth/family.h"
+#include "auth/jwt.h"
+#include "auth/users.h"
+#include "config/config.h"
+#include "proxy/header_policy.h"
+#include "proxy/http/cookie.h"
+#include "proxy/net/address.h"
+#include "proxy/route_table.h"
+#include "proxy/store/memory_store.h"
+#include "proxy/telemetry.h"
+
+namespace proxy {
+
+struct Runtime {
+  config::Config config;
+  auth::KeyRing access_keys;
+  auth::RefreshKeys refresh_keys;
+  auth::FamilyRules family_rules;
+  auth::TokenVerifier verifier;               // our own tokens and those of trusted issuers
+  std::shared_ptr<const auth::Users> users;   // replaced with the runtime when the file changes
+  store::ThrottleRules throttle;
+  http::CookieAttributes refresh_cookie;
+  http::CookieAttributes access_cookie;       // its name is stripped even where it is not issued
+  std::string external_origin;                // "https://app.example.com"; empty: not configured
+  std::string jwks;                           // the body of the key set endpoint
+  std::vector<net::Network> trusted_proxies;
+  RouteTable routes;
+  HeaderPolicy header_policy;
+  LogOptions log;
+  bool keys_made_at_start = false;
+};
+
+// The runtime, or every problem that the files behind the configuration have (unreadable or weak
+// keys, bad user entries, unknown upstreams). `previous` hands over keys made at start, so that a
+// reload without configured keys ends no session. Reads files; not for an event loop.
+struct Compiled {
+  std::shared_ptr<const Runtime> runtime;  // null when there are problems
+  std::vector<config::Problem> problems;
+  std::vector<config::Problem> warnings;
+};
+[[nodiscard]] Compiled compile(const config::Config& config, const Runtime* previous);
+
+}  // namespace proxy
