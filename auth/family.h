@@ -25,6 +25,10 @@ using FamilyId = std::array<std::uint8_t, 16>;
 
 inline constexpr std::string_view refresh_token_prefix = "gh1.";
 
+// A refresh every millisecond for 285,000 years; also the largest integer that a JSON number and a
+// Lua number hold exactly, so every store counts alike. Nothing above it is ever accepted.
+inline constexpr std::uint64_t generation_max = (std::uint64_t{1} << 53) - 1;
+
 struct RefreshToken {
   FamilyId family{};
   std::uint64_t generation = 0;
@@ -40,6 +44,8 @@ struct RefreshKey {
 class RefreshKeys {
  public:
   RefreshKeys() = default;
+  // `sign_with` empty: the first key is active. Throws std::invalid_argument for a kid or secret of
+  // a wrong length, for two keys of one name and for a `sign_with` that names none.
   explicit RefreshKeys(std::vector<RefreshKey> keys, std::string_view sign_with = "");
   [[nodiscard]] std::string mint(const RefreshToken& token) const;
   // malformed, unknown_key, bad_signature, or expired at `now`.

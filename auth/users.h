@@ -33,7 +33,10 @@ class Users {
   [[nodiscard]] std::size_t size() const { return users_.size(); }
   // Usernames whose sessions must end when `next` replaces this: gone, disabled, or another hash.
   [[nodiscard]] std::vector<std::string> ended_by(const Users& next) const;
-  // The hash an unknown user's password is checked against: the one most users' kind costs.
+  // The hash an unknown user's password is checked against. It has the scheme and the parameters
+  // that most users' hashes have, so that an unknown name costs the time of a known one (I01); with
+  // no users, those of `hash_password`. Users with other parameters stay distinguishable by time,
+  // which is why `hash_warning` and a common cost matter. No password fits it.
   [[nodiscard]] const std::string& decoy_hash() const;
 
  private:
@@ -43,8 +46,9 @@ class Users {
   std::string decoy_;
 };
 
-// The one form of a login name under which failures are counted: trimmed, lower case, at most 256
-// bytes (SECURITY A12). Not used to find the user.
+// The one form of a login name under which failures are counted: trimmed (also of a trailing `@`),
+// ASCII lower case, at most 256 bytes (SECURITY A12). Not used to find the user; of a user who was
+// found the username is counted, so that the e-mail address is no second counter.
 [[nodiscard]] std::string throttle_name(std::string_view login);
 
 }  // namespace auth
