@@ -1,0 +1,121 @@
+"""Fixtures of the system tests. GATEHOUSE_BINARY names the program under test (default: the dev
+build), GATEHOUSE_VECTORS the directory of other people's test vectors."""
+
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+
+from support.backend import Backend
+from support.gate import BINARY, ROOT, USERS, Gate, Keys, base_config, merge
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "threads: also run under ThreadSanitizer")
+    config.addinivalue_line("markers", "slow: takes seconds")
+
+
+def pytest_sessionstart(session):
+    if not os.access(BINARY, os.X_OK):
+        pytest.exit(f"no program to test at {BINARY}; build it or set GATEHOUSE_BINARY", 2)
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory):
+    return Keys(tmp_path_factory.mktemp("keys"))
+
+
+class Starter:
+    """Starts programs that end with the test (or module) that asked for them."""
+
+    def __init__(self, keys, directories):
+        self.keys, self._directories = keys, directories
+        self._running, self._backends = [], []
+
+    def backend(self, path=None):
+        backend = Backend(path)
+        self._backends.append(backend)
+        return backend
+
+    def directory(self):
+        return self._directories.mktemp("gate")
+
+    def config(self, backend, changes=None):
+        return merge(base_config(backend.url, self.keys), changes)
+
+    def __call__(self, backend, changes=None, users=USERS, directory=None, **more):
+        """A program in front of `backend`, with `changes` over the base configuration."""
+        directory = Path(directory or self.directory())
+        config = self.config(backend, changes)
+        (directory / "gatehouse.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+        if not (directory / "users.yaml").exists():
+            (directory / "users.yaml").write_text(yaml.safe_dump({"users": users}))
+        more.setdefault("sockets", len(config["listeners"]))
+        return self.run(directory, ["run", "--config", "gatehouse.yaml"], **more)
+
+    def run(self, directory, arguments, **more):
+        gate = Gate(directory, arguments, **more)
+        self._running.append(gate)
+        return gate
+
+    def finish(self):
+        """Stops what still runs; every program must have ended cleanly."""
+        try:
+            for gate in reversed(self._running):
+                if gate.process.poll() is None:
+                    gate.stop()
+        finally:
+            for gate in self._running:
+                if gate.process.poll() is None:
+                    gate.kill()
+            for backend in self._backends:
+                backend.stop()
+        for backend in self._backends:
+            assert not backend.violations, backend.violations
+
+
+@pytest.fixture
+def start(keys, tmp_path_factory):
+    starter = Starter(keys, tmp_path_factory)
+    yield starter
+    starter.finish()
+
+
+@pytest.fixture(scope="module")
+def start_module(keys, tmp_path_factory):
+    """For programs that a whole module shares."""
+    starter = Starter(keys, tmp_path_factory)
+    yield starter
+    starter.finish()
+
+
+@pytest.fixture(scope="module")
+def shared_backend(start_module):
+    return start_module.backend()
+
+
+@pytest.fixture(scope="module")
+def shared_gate(start_module, shared_backend, request):
+    """The module's program; a module-level CONFIG holds its changes to the base configuration."""
+    return start_module(shared_backend, getattr(request.module, "CONFIG", None))
+
+
+@pytest.fixture
+def backend(shared_backend):
+    """The module's backend with a clean record."""
+    shared_backend.forget()
+    yield shared_backend
+    assert not shared_backend.violations, shared_backend.violations
+
+
+@pytest.fixture
+def gate(shared_gate, backend):
+    assert shared_gate.process.poll() is None, shared_gate.stderr()[-4000:]
+    return shared_gate
+
+
+@pytest.fixture(scope="session")
+def vectors():
+    """The directory of other people's test vectors."""
+    return Path(os.environ.get("GATEHOUSE_VECTORS", ROOT.parent / "shared/vectors"))
