@@ -24,12 +24,17 @@ class ChunkedDecoder {
 
  private:
   enum class Phase : std::uint8_t;
-  std::uint64_t remaining_ = 0;
+  [[nodiscard]] Phase after(char c);
+  [[nodiscard]] Phase after_size(char c);
+  [[nodiscard]] Phase after_extension(char c);
+  [[nodiscard]] Phase after_trailer(char c);
+
+  std::uint64_t remaining_ = 0;  // of the current chunk
   std::uint32_t extension_bytes_ = 0;
   std::uint32_t trailer_bytes_ = 0;
-  std::uint32_t line_bytes_ = 0;
-  std::uint8_t phase_ = 0;
-  std::uint8_t digits_ = 0;
+  std::uint8_t digits_ = 0;      // of the current chunk's size
+  bool in_token_ = false;        // an extension's name or value has begun
+  Phase phase_ = Phase{};
 };
 
 // Writes the line in front of a chunk of `bytes` ("1a2b\r\n") into `out` (18 bytes are enough);

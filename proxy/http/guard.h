@@ -7,11 +7,18 @@
 #include "proxy/http/head.h"
 #include "proxy/http/parser.h"
 
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
 namespace proxy::http {
 
 // Checks and completes a parsed request: splits the target into authority, path and query, and sets
 // body, keep_alive, expects_continue and wants_websocket. The path's canonical form is not its
-// business (path.h), nor are methods per route.
+// business (path.h), nor are methods per route; identity headers and look-alikes of managed names
+// are the header policy's. Several Cookie lines are legal here: RFC 9113 section 8.2.3 makes them,
+// and two cookies of our name are found by whoever reads them.
 [[nodiscard]] ParseError check_request(RequestHead& head);
 
 // Checks and completes an upstream's answer to a request of `method`. `upgrade_sent`: a 101 is

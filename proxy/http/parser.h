@@ -1,7 +1,8 @@
-// Bytes -> head, with llhttp in strict mode, one message head at a time. Bodies are not parsed here:
-// the guard says how a body is delimited and chunked.h reads the chunked kind.
-// llhttp lets much through that a proxy must refuse; guard.h is the other half and is always called
-// after a complete head. One thread; no allocation once warm.
+// Bytes -> head, one message head at a time: a strict automaton of ours judges each byte as it
+// comes (head_scan.h), then llhttp in strict mode reads the complete head, and both must agree.
+// Bodies are not parsed here: the guard says how a body is delimited and chunked.h reads the
+// chunked kind. Syntax alone lets much through that a proxy must refuse; guard.h is the other half
+// and is always called after a complete head. One thread; no allocation once warm.
 #pragma once
 
 #include <cstddef>
@@ -34,10 +35,10 @@ enum class ParseError : std::uint8_t {
   bad_upgrade,
   duplicate_header,   // a field that may stand once stands twice
   bad_chunk,
-  bad_response,       // any violation by an upstream
+  bad_response,       // any violation by an upstream: 502
 };
 [[nodiscard]] std::string_view name(ParseError error);  // for the log
-[[nodiscard]] int status_of(ParseError error);          // 400, 414, 417, 431, 501, 505
+[[nodiscard]] int status_of(ParseError error);          // 400, 414, 417, 431, 501, 502, 505
 
 struct HeadLimits {
   std::size_t head_bytes = 32 * 1024;
@@ -59,7 +60,9 @@ class RequestParser {
   [[nodiscard]] ParseError error() const;
   // True before the first byte of a head (other than one leading CRLF) has been seen.
   [[nodiscard]] bool at_start() const;
-  void reset();  // for the next request; also set other limits after a reload
+  void reset();  // for the next request
+  // llhttp's lenient flags: 0, always; readable so that a test can hold it.
+  [[nodiscard]] unsigned leniency() const;
 
  private:
   struct Impl;

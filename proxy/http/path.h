@@ -10,15 +10,18 @@ namespace proxy::http {
 
 enum class PathForm : std::uint8_t {
   canonical,  // one spelling only: safe to match rules against
-  legacy,     // `//`, `;x` or `%2F` in it: only for routes with `paths: legacy`
-  refused,    // dot segments, %00, backslash, bad escapes, escaped unreserved bytes, bytes over 0x7F
+  legacy,     // `//`, `;x`, `%2F` or an escape in an old charset: only where `paths: legacy`
+  refused,    // dot segments in any reading, control bytes, backslash, bad or needless escapes, %25,
+              // %23, %3B, %3F, bytes over 0x7F, malformed UTF-8 that could hide ASCII
 };
 
-// `path` begins with '/', without query.
+// `path` begins with '/' (anything else is refused), without query. The case of hex digits is free:
+// rules cannot be configured with escapes, so that it never decides a match.
 [[nodiscard]] PathForm form_of(std::string_view path);
 
 // What a lenient backend makes of a legacy path: parameters cut, %2F decoded, slashes merged. A
-// route may take the path as sent only where this form chooses the same route.
+// route may take the path as sent only where this form chooses the same route. For a path that is
+// not refused; its result is canonical but for escapes in an old charset.
 [[nodiscard]] std::string reduce(std::string_view path);
 
 }  // namespace proxy::http

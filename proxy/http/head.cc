@@ -1,0 +1,163 @@
+// Names <-> ids, and looking fields up. Pure; no allocation.
+#include "proxy/http/head.h"
+
+#include "proxy/http/syntax.h"
+
+#include <array>
+
+namespace proxy::http {
+namespace {
+
+struct KnownName {
+  std::string_view name;
+  HeaderId id;
+};
+
+// Sorted by length: the length alone leaves at most six candidates, the first letter mostly one.
+constexpr std::array known_names = std::to_array<KnownName>({
+    {"te", HeaderId::te},
+    {"via", HeaderId::via},
+    {"date", HeaderId::date},
+    {"host", HeaderId::host},
+    {"accept", HeaderId::accept},
+    {"cookie", HeaderId::cookie},
+    {"expect", HeaderId::expect},
+    {"origin", HeaderId::origin},
+    {"server", HeaderId::server},
+    {"referer", HeaderId::referer},
+    {"trailer", HeaderId::trailer},
+    {"upgrade", HeaderId::upgrade},
+    {"location", HeaderId::location},
+    {"forwarded", HeaderId::forwarded},
+    {"connection", HeaderId::connection},
+    {"keep-alive", HeaderId::keep_alive},
+    {"set-cookie", HeaderId::set_cookie},
+    {"user-agent", HeaderId::user_agent},
+    {"content-type", HeaderId::content_type},
+    {"max-forwards", HeaderId::max_forwards},
+    {"x-request-id", HeaderId::x_request_id},
+    {"authorization", HeaderId::authorization},
+    {"cache-control", HeaderId::cache_control},
+    {"content-length", HeaderId::content_length},
+    {"http2-settings", HeaderId::http2_settings},
+    {"sec-fetch-dest", HeaderId::sec_fetch_dest},
+    {"sec-fetch-mode", HeaderId::sec_fetch_mode},
+    {"sec-fetch-site", HeaderId::sec_fetch_site},
+    {"proxy-connection", HeaderId::proxy_connection},
+    {"www-authenticate", HeaderId::www_authenticate},
+    {"sec-websocket-key", HeaderId::sec_websocket_key},
+    {"transfer-encoding", HeaderId::transfer_encoding},
+    {"proxy-authenticate", HeaderId::proxy_authenticate},
+    {"proxy-authorization", HeaderId::proxy_authorization},
+});
+
+constexpr std::size_t longest_name = known_names.back().name.size();
+
+// first_of_length[n] is the first entry with at least n characters.
+constexpr auto first_of_length = [] {
+  std::array<std::uint8_t, longest_name + 2> first{};
+  std::uint8_t entry = 0;
+  for (std::size_t length = 0; length < first.size(); ++length) {
+    while (entry < known_names.size() && known_names[entry].name.size() < length) ++entry;
+    first[length] = entry;
+  }
+  return first;
+}();
+
+template <class Head>
+const Field* find_in(const Head& head, HeaderId id) {
+  for (const Field& field : head.fields) {
+    if (field.id == id) return &field;
+  }
+  return nullptr;
+}
+
+template <class Head>
+std::string_view value_in(const Head& head, HeaderId id) {
+  const Field* field = find_in(head, id);
+  return field == nullptr ? std::string_view() : field->value;
+}
+
+}  // namespace
+
+std::string_view name(Method method) {
+  switch (method) {
+    case Method::get: return "GET";
+    case Method::head: return "HEAD";
+    case Method::post: return "POST";
+    case Method::put: return "PUT";
+    case Method::patch: return "PATCH";
+    case Method::delete_: return "DELETE";
+    case Method::options: return "OPTIONS";
+    case Method::trace: return "TRACE";
+    case Method::connect: return "CONNECT";
+    case Method::other: break;
+  }
+  return "other";
+}
+
+Method method_from(std::string_view text) {
+  for (auto method = Method::get; method != Method::other;
+       method = static_cast<Method>(static_cast<int>(method) + 1)) {
+    if (text == name(method)) return method;
+  }
+  return Method::other;
+}
+
+HeaderId header_id(std::string_view name) {
+  if (name.empty() || name.size() > longest_name) return HeaderId::other;
+  const char first = syntax::lower(name.front());
+  const std::size_t end = first_of_length[name.size() + 1];
+  for (std::size_t i = first_of_length[name.size()]; i < end; ++i) {
+    const KnownName& known = known_names[i];
+    if (known.name.front() == first && equal_ignoring_case(known.name, name)) return known.id;
+  }
+  return HeaderId::other;
+}
+
+const Field* RequestHead::find(HeaderId id) const { return find_in(*this, id); }
+std::string_view RequestHead::value(HeaderId id) const { return value_in(*this, id); }
+const Field* ResponseHead::find(HeaderId id) const { return find_in(*this, id); }
+std::string_view ResponseHead::value(HeaderId id) const { return value_in(*this, id); }
+
+void RequestHead::clear() {
+  head_size = 0;
+  method = Method::other;
+  method_text = target = path = query = authority = {};
+  has_query = false;
+  fields.clear();
+  version_minor = 1;
+  body = {};
+  keep_alive = true;
+  expects_continue = false;
+  wants_websocket = false;
+}
+
+void ResponseHead::clear() {
+  head_size = 0;
+  status = 0;
+  reason = {};
+  fields.clear();
+  version_minor = 1;
+  body = {};
+  keep_alive = true;
+}
+
+bool has_token(std::string_view list, std::string_view token) {
+  while (true) {
+    const std::size_t comma = list.find(',');
+    if (equal_ignoring_case(syntax::trim(list.substr(0, comma)), token)) return true;
+    if (comma == std::string_view::npos) return false;
+    list.remove_prefix(comma + 1);
+  }
+}
+
+bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (syntax::lower(a[i]) != syntax::lower(b[i])) return false;
+  }
+  return true;
+}
+
+}  // namespace proxy::http
