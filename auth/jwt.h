@@ -7,13 +7,13 @@
 #include <string_view>
 #include <vector>
 
+#include "auth/jws.h"
 #include "auth/keys.h"
 #include "auth/policy.h"
 
 namespace auth {
 
-inline constexpr std::size_t token_bytes_max = 8 * 1024;
-inline constexpr int json_depth_max = 32;
+// Tokens may have token_bytes_max bytes (jws.h) and json_levels_max levels of JSON (json.h).
 
 // Whose tokens are taken, and how they are read.
 struct IssuerRules {

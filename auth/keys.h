@@ -1,6 +1,6 @@
 // Signing and verifying keys. A key has exactly one algorithm (RFC 8725 section 3.1): what a token
 // says in `alg` is compared with the key's, never obeyed. The ring is immutable after building and
-// is shared by all workers; verification contexts are kept per thread.
+// is shared by all workers.
 #pragma once
 
 #include <memory>
@@ -81,8 +81,9 @@ class KeyRing {
   std::size_t active_ = static_cast<std::size_t>(-1);
 };
 
-// A JWK set from a file (RFC 7517 section 5). Keys with `use` other than "sig", private members, an
-// unsupported type or a duplicate kid are refused as a whole, by a sentence.
+// A JWK set (RFC 7517 section 5). Private members, an unsupported type, an invalid key or a duplicate
+// kid make the whole set refused, by a sentence; so does a set without any key that can be used. Keys
+// for encryption (by `use`, `key_ops` or `alg`) are left out. `algorithms` are for keys without `alg`.
 struct JwksKeys {
   std::vector<Key> keys;
   std::string error;  // empty on success

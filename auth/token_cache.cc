@@ -1,0 +1,156 @@
+// One array of entries that never moves once full, chained from hash buckets and threaded by a
+// list in order of use. Indices instead of pointers keep it compact; no lookup allocates.
+#include "auth/token_cache.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#include "auth/bytes.h"
+#include "auth/siphash.h"
+
+namespace auth {
+namespace {
+
+using Index = std::uint32_t;
+constexpr Index none = static_cast<Index>(-1);
+
+struct Entry {
+  std::string token;
+  CachedTokenRef cached;
+  std::uint64_t hash = 0;
+  Index chain = none;  // next in the bucket, or next free one
+  Index newer = none;
+  Index older = none;
+};
+
+}  // namespace
+
+struct TokenCache::Impl {
+  explicit Impl(std::size_t entries_max)
+      : capacity(std::clamp<std::size_t>(entries_max, 1, none - 1)),
+        buckets(std::bit_ceil(capacity), none) {
+    const auto random = random_bytes(sizeof(seed));
+    if (!random) throw std::runtime_error("no randomness for the token cache");
+    seed = seed_from(*random);
+  }
+
+  [[nodiscard]] Index& bucket(std::uint64_t hash) { return buckets[hash & (buckets.size() - 1)]; }
+
+  [[nodiscard]] Index look_up(std::string_view token, std::uint64_t hash) {
+    Index at = bucket(hash);
+    // The plain comparison leaks nothing: it is reached only under an equal keyed hash.
+    while (at != none && (entries[at].hash != hash || entries[at].token != token)) {
+      at = entries[at].chain;
+    }
+    return at;
+  }
+
+  void link_newest(Index at) {
+    entries[at].newer = none;
+    entries[at].older = newest;
+    (newest == none ? oldest : entries[newest].newer) = at;
+    newest = at;
+  }
+
+  void unlink(Index at) {
+    const Entry& entry = entries[at];
+    (entry.newer == none ? newest : entries[entry.newer].older) = entry.older;
+    (entry.older == none ? oldest : entries[entry.older].newer) = entry.newer;
+  }
+
+  void erase(Index at) {
+    Index* link = &bucket(entries[at].hash);
+    while (*link != at) {
+      link = &entries[*link].chain;
+    }
+    *link = entries[at].chain;
+    unlink(at);
+    cleanse(entries[at].token);
+    entries[at].cached.reset();
+    entries[at].chain = free;
+    free = at;
+    --count;
+  }
+
+  [[nodiscard]] Index take_free() {
+    if (count == capacity) erase(oldest);
+    if (free == none) {
+      entries.emplace_back();
+      return static_cast<Index>(entries.size() - 1);
+    }
+    return std::exchange(free, entries[free].chain);
+  }
+
+  // Erases what the predicate picks. Reads every entry: a revocation is rare, and an index by
+  // session would cost each of the frequent insertions.
+  template <class Predicate>
+  void erase_if(Predicate picks) {
+    for (Index at = newest; at != none;) {
+      const Index next = entries[at].older;
+      if (picks(*entries[at].cached->principal)) erase(at);
+      at = next;
+    }
+  }
+
+  std::size_t capacity;
+  std::size_t count = 0;
+  std::vector<Entry> entries;
+  std::vector<Index> buckets;
+  Index newest = none;
+  Index oldest = none;
+  Index free = none;
+  SipSeed seed{};
+};
+
+TokenCache::TokenCache(std::size_t entries_max) : impl_(std::make_unique<Impl>(entries_max)) {}
+TokenCache::~TokenCache() = default;
+
+const CachedToken* TokenCache::find(std::string_view token, Time now) {
+  const Index at = impl_->look_up(token, siphash(impl_->seed, token));
+  if (at == none) return nullptr;
+  if (now >= impl_->entries[at].cached->principal->expires_at) {
+    impl_->erase(at);
+    return nullptr;
+  }
+  if (at != impl_->newest) {
+    impl_->unlink(at);
+    impl_->link_newest(at);
+  }
+  return impl_->entries[at].cached.get();
+}
+
+const CachedToken* TokenCache::insert(std::string_view token, CachedTokenRef entry) {
+  const std::uint64_t hash = siphash(impl_->seed, token);
+  if (const Index old = impl_->look_up(token, hash); old != none) impl_->erase(old);
+  const Index at = impl_->take_free();
+  Entry& fresh = impl_->entries[at];
+  fresh.token = token;
+  fresh.cached = std::move(entry);
+  fresh.hash = hash;
+  fresh.chain = std::exchange(impl_->bucket(hash), at);
+  impl_->link_newest(at);
+  ++impl_->count;
+  return fresh.cached.get();
+}
+
+void TokenCache::erase_session(std::string_view session_id) {
+  // Foreign tokens have no session of ours; the empty id must not mean all of them.
+  if (session_id.empty()) return;
+  impl_->erase_if([&](const Principal& principal) { return principal.session_id == session_id; });
+}
+
+void TokenCache::erase_subject(std::string_view subject) {
+  impl_->erase_if([&](const Principal& principal) { return principal.subject == subject; });
+}
+
+void TokenCache::clear() {
+  impl_->erase_if([](const Principal&) { return true; });
+}
+
+std::size_t TokenCache::size() const { return impl_->count; }
+
+}  // namespace auth
