@@ -21,7 +21,8 @@ struct HashPoolOptions {
 class HashPool {
  public:
   explicit HashPool(HashPoolOptions options);
-  ~HashPool();  // finishes what runs, fails what waits
+  // Finishes what runs, fails what waits. The event loops of waiting coroutines are still there.
+  ~HashPool();
   HashPool(const HashPool&) = delete;
   HashPool& operator=(const HashPool&) = delete;
 

@@ -44,6 +44,8 @@ struct Session {
   std::string username;
   std::string user_agent;
   std::string address_prefix;
+  // At most a second in the future, when all sessions of the user were revoked in this very second:
+  // an access token's `iat` is never before it, or that revocation would refuse the new session.
   auth::Time created_at{};
   auth::Time last_seen_at{};
   auth::Time idle_expires_at{};

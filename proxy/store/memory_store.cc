@@ -1,0 +1,153 @@
+// See memory_store.h. Each coroutine runs to its end without suspending, so its locks are gone
+// before anything else can run; what is published is published after them.
+#include "proxy/store/memory_store.h"
+
+#include "proxy/store/memory_state.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace proxy::store {
+
+void MemoryStore::Impl::set_options(const MemoryStoreOptions& wanted) {
+  sessions_max = wanted.sessions_max;
+  grace = wanted.rules.grace;
+  idle_life = wanted.rules.idle_life;
+  absolute_life = wanted.absolute_life;
+  access_life = wanted.access_life;
+}
+
+void MemoryStore::Impl::revoke(Revocation revocation, auth::Time now) {
+  revocation.at = now;
+  revocation.forget_at = now + access_life.load() + std::chrono::seconds{1};
+  log.add(revocation, now);
+  if (publish) publish(revocation);
+}
+
+// A login just after everything of its user was revoked is not meant by that, although an access
+// token of the same second would be: it begins with the next one.
+auth::Time MemoryStore::Impl::begin_of(const std::string& username, auth::Time now) const {
+  const std::optional<auth::Time> revoked_at = log.user_revoked_at(username);
+  if (!revoked_at) return now;
+  using std::chrono::seconds;
+  return std::max<auth::Time>(now, std::chrono::floor<seconds>(*revoked_at) + seconds{1});
+}
+
+MemoryStore::MemoryStore(MemoryStoreOptions options, Publish publish)
+    : impl_(std::make_unique<Impl>()) {
+  impl_->publish = std::move(publish);
+  set_options(options);
+}
+
+MemoryStore::~MemoryStore() = default;
+
+void MemoryStore::set_options(const MemoryStoreOptions& options) { impl_->set_options(options); }
+
+std::size_t MemoryStore::size() const { return impl_->sessions.size(); }
+
+std::vector<Revocation> MemoryStore::revocations(auth::Time now) const {
+  return impl_->log.all(now);
+}
+
+net::Task<Result<Session>> MemoryStore::create(const NewSession& login) {
+  impl_->sessions.sweep_some(login.now);
+  SavedSession saved;
+  saved.record = auth::new_family(login.now, impl_->absolute_life.load(), impl_->rules());
+  saved.session.family = login.family;
+  saved.session.username = login.username;
+  saved.session.user_agent = login.user_agent;
+  saved.session.address_prefix = login.address_prefix;
+  saved.session.created_at = impl_->begin_of(login.username, login.now);
+  saved.session.last_seen_at = saved.session.created_at;
+
+  std::optional<Session> evicted;
+  const SessionTable::Added added =
+      impl_->sessions.add(saved, impl_->sessions_max.load(), login.now, evicted);
+  if (evicted) {
+    impl_->revoke({.session_id = auth::to_text(evicted->family),
+                   .username = evicted->username,
+                   .at = {},
+                   .forget_at = {},
+                   .reason = RevokeReason::expired},
+                  login.now);
+  }
+  if (added == SessionTable::Added::full) co_return StoreError::full;
+  saved.session.idle_expires_at = saved.record.idle_expires_at;
+  saved.session.absolute_expires_at = saved.record.absolute_expires_at;
+  co_return std::move(saved.session);
+}
+
+net::Task<Result<Rotated>> MemoryStore::rotate(const auth::FamilyId& family,
+                                               std::uint64_t generation, auth::Time now) {
+  impl_->sessions.sweep_some(now);
+  Rotated rotated = impl_->sessions.rotate(family, generation, now, impl_->rules());
+  if (rotated.rotation.outcome == auth::Outcome::reuse) {
+    impl_->revoke({.session_id = auth::to_text(family),
+                   .username = rotated.session.username,
+                   .reason = RevokeReason::reuse},
+                  now);
+  }
+  co_return std::move(rotated);
+}
+
+void MemoryStore::prove(const auth::FamilyId& family, std::uint64_t generation, auth::Time now) {
+  impl_->sessions.prove(family, generation, now, impl_->rules());
+}
+
+net::Task<Result<std::optional<Session>>> MemoryStore::find(const auth::FamilyId& family,
+                                                            auth::Time now) {
+  co_return impl_->sessions.find(family, now);
+}
+
+net::Task<Result<bool>> MemoryStore::revoke(const auth::FamilyId& family, RevokeReason reason,
+                                            auth::Time now) {
+  const std::optional<Session> removed = impl_->sessions.remove(family, now);
+  impl_->revoke({.session_id = auth::to_text(family),
+                 .username = removed ? removed->username : std::string{},
+                 .reason = reason},
+                now);
+  co_return removed.has_value();
+}
+
+// The entry for the user also ends access tokens of sessions that this store has forgotten. The
+// sessions that are known get an entry each: another worker's clock may be a tick ahead, and a
+// token that it makes meanwhile could carry the next second.
+net::Task<Result<std::size_t>> MemoryStore::revoke_user(std::string_view username,
+                                                        RevokeReason reason, auth::Time now) {
+  impl_->revoke({.session_id = {}, .username = std::string(username), .reason = reason}, now);
+  std::size_t count = 0;
+  for (const Session& session : impl_->sessions.list(username, now)) {
+    if (!impl_->sessions.remove(session.family, now)) continue;
+    ++count;
+    impl_->revoke({.session_id = auth::to_text(session.family),
+                   .username = session.username,
+                   .reason = reason},
+                  now);
+  }
+  co_return count;
+}
+
+net::Task<Result<std::vector<Session>>> MemoryStore::list(std::string_view username,
+                                                          auth::Time now) {
+  co_return impl_->sessions.list(username, now);
+}
+
+net::Task<Result<auth::milliseconds>> MemoryStore::throttled(const ThrottleKeys& keys,
+                                                             auth::Time now) {
+  co_return impl_->logins.throttled(keys, now);
+}
+
+net::Task<Result<void>> MemoryStore::note_login_failure(const ThrottleKeys& keys,
+                                                        const ThrottleRules& rules,
+                                                        auth::Time now) {
+  impl_->logins.note_failure(keys, rules, now);
+  co_return Result<void>{};
+}
+
+net::Task<Result<void>> MemoryStore::note_login_success(const ThrottleKeys& keys, auth::Time) {
+  impl_->logins.note_success(keys);
+  co_return Result<void>{};
+}
+
+}  // namespace proxy::store

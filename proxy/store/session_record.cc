@@ -1,0 +1,52 @@
+// See session_record.h.
+#include "proxy/store/session_record.h"
+
+#include <algorithm>
+
+namespace proxy::store {
+
+const SharedTexts::Entry* SharedTexts::keep(std::string_view text) {
+  const std::lock_guard lock(mutex_);
+  Entry& entry = *texts_.try_emplace(std::string(text), 0).first;
+  ++entry.second;
+  return &entry;
+}
+
+void SharedTexts::release(const Entry* entry) {
+  const std::lock_guard lock(mutex_);
+  const auto found = texts_.find(entry->first);
+  if (--found->second == 0) texts_.erase(found);
+}
+
+auth::FamilyRecord SessionRecord::rotation() const {
+  auth::FamilyRecord record{.gen = gen, .base = base, .floor = floor, .made_at = made_at,
+                            .proven_at = std::nullopt, .idle_expires_at = idle_expires_at,
+                            .absolute_expires_at = absolute_expires_at, .revoked = revoked};
+  if (proven_at != not_proven) {
+    record.proven_at = proven_at;
+  }
+  return record;
+}
+
+void SessionRecord::set_rotation(const auth::FamilyRecord& record) {
+  gen = record.gen;
+  base = record.base;
+  floor = record.floor;
+  made_at = record.made_at;
+  proven_at = record.proven_at.value_or(not_proven);
+  idle_expires_at = record.idle_expires_at;
+  absolute_expires_at = record.absolute_expires_at;
+  revoked = record.revoked;
+}
+
+void SessionRecord::set_address_prefix(std::string_view text) {
+  text = text.substr(0, address_prefix.size());
+  std::copy(text.begin(), text.end(), address_prefix.begin());
+}
+
+std::string_view SessionRecord::address_prefix_text() const {
+  const auto end = std::find(address_prefix.begin(), address_prefix.end(), '\0');
+  return {address_prefix.data(), static_cast<std::size_t>(end - address_prefix.begin())};
+}
+
+}  // namespace proxy::store

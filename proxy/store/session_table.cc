@@ -1,0 +1,269 @@
+// See session_table.h.
+#include "proxy/store/session_table.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+namespace proxy::store {
+namespace {
+
+constexpr std::size_t user_agent_bytes_max = 200;
+
+}  // namespace
+
+std::size_t SessionTable::FamilyHash::operator()(const auth::FamilyId& id) const noexcept {
+  std::size_t hash = 0;
+  std::memcpy(&hash, id.data(), sizeof hash);
+  return hash;
+}
+
+SessionTable::FamilyStripe& SessionTable::stripe_of(const auth::FamilyId& family) {
+  // Other bytes than the hash takes, or each stripe would use every 64th of its buckets.
+  return families_[family.back() % stripes];
+}
+
+const SessionTable::FamilyStripe& SessionTable::stripe_of(const auth::FamilyId& family) const {
+  return families_[family.back() % stripes];
+}
+
+std::size_t SessionTable::user_stripe_of(std::string_view username) {
+  return std::hash<std::string_view>{}(username) / stripes % stripes;
+}
+
+Session SessionTable::describe(const auth::FamilyId& family, const Record& record) {
+  Session session;
+  session.family = family;
+  session.username = *record.username;
+  session.user_agent = record.user_agent->first;
+  session.address_prefix = record.address_prefix_text();
+  session.created_at = record.created_at;
+  session.last_seen_at = record.last_seen_at;
+  session.idle_expires_at = record.idle_expires_at;
+  session.absolute_expires_at = record.absolute_expires_at;
+  session.generation = record.gen;
+  return session;
+}
+
+// Rings are ordered by creation. What is new nearly always belongs in front.
+void SessionTable::link(UserStripe& users, std::string_view username, Record& record) {
+  const auto [node, is_first] = users.newest.try_emplace(std::string(username), &record);
+  record.username = &node->first;
+  if (is_first) {
+    record.older = record.newer = &record;
+    return;
+  }
+  Record* const head = node->second;
+  const bool is_newest = record.created_at >= head->created_at;
+  Record* next = head;
+  while (next->created_at > record.created_at) {
+    next = next->older;
+    if (next == head) break;
+  }
+  record.older = next;
+  record.newer = next->newer;
+  record.newer->older = &record;
+  next->newer = &record;
+  if (is_newest) node->second = &record;
+}
+
+void SessionTable::unlink(UserStripe& users, Record& record) {
+  const auto node = users.newest.find(*record.username);
+  if (record.older == &record) {
+    users.newest.erase(node);
+    return;
+  }
+  record.older->newer = record.newer;
+  record.newer->older = record.older;
+  if (node->second == &record) node->second = record.older;
+}
+
+bool SessionTable::reserve(std::size_t sessions_max) {
+  std::size_t size = size_.load(std::memory_order_relaxed);
+  while (size < sessions_max) {
+    if (size_.compare_exchange_weak(size, size + 1, std::memory_order_relaxed)) return true;
+  }
+  return false;
+}
+
+SessionTable::Added SessionTable::add(const SavedSession& saved, std::size_t sessions_max,
+                                      auth::Time now, std::optional<Session>& evicted) {
+  bool has_room = reserve(sessions_max);
+  if (!has_room) {
+    // What has expired goes before anything that is alive: one whole stripe a try.
+    const std::size_t turn = next_sweep_.fetch_add(1, std::memory_order_relaxed);
+    sweep(families_[turn % stripes], std::numeric_limits<std::size_t>::max(), now);
+    has_room = reserve(sessions_max);
+  }
+  if (!has_room) {
+    evicted = evict_oldest(saved.session.username);
+    has_room = evicted && reserve(sessions_max);
+  }
+  if (!has_room) return Added::full;
+
+  Record record;
+  record.set_rotation(saved.record);
+  record.created_at = saved.session.created_at;
+  record.last_seen_at = saved.session.last_seen_at;
+  record.set_address_prefix(saved.session.address_prefix);
+
+  UserStripe& users = users_[user_stripe_of(saved.session.username)];
+  FamilyStripe& stripe = stripe_of(saved.session.family);
+  const std::scoped_lock lock(users.mutex, stripe.mutex);
+  const auto [node, is_new] = stripe.records.try_emplace(saved.session.family, record);
+  if (!is_new) {
+    size_.fetch_sub(1, std::memory_order_relaxed);
+    return Added::full;
+  }
+  const std::string_view agent = saved.session.user_agent;
+  node->second.family = &node->first;
+  node->second.user_agent = agents_.keep(agent.substr(0, user_agent_bytes_max));
+  link(users, saved.session.username, node->second);
+  return Added::added;
+}
+
+Rotated SessionTable::rotate(const auth::FamilyId& family, std::uint64_t generation,
+                             auth::Time now, const auth::FamilyRules& rules) {
+  Rotated result;
+  bool is_over = false;
+  {
+    FamilyStripe& stripe = stripe_of(family);
+    const std::lock_guard lock(stripe.mutex);
+    const auto node = stripe.records.find(family);
+    if (node == stripe.records.end()) return result;
+    Record& record = node->second;
+    auth::FamilyRecord rotation = record.rotation();
+    result.rotation = auth::rotate(rotation, generation, now, rules);
+    record.set_rotation(rotation);
+    is_over = record.revoked || record.is_over(now);
+    if (!is_over) {
+      record.last_seen_at = std::max(record.last_seen_at, now);
+    }
+    result.session = describe(family, record);
+  }
+  // From the moment the lock was given back everybody else saw it as revoked.
+  if (is_over) remove_if(family, [now](const Record& record) { return !record.is_open(now); });
+  return result;
+}
+
+void SessionTable::prove(const auth::FamilyId& family, std::uint64_t generation, auth::Time now,
+                         const auth::FamilyRules& rules) {
+  FamilyStripe& stripe = stripe_of(family);
+  const std::lock_guard lock(stripe.mutex);
+  const auto node = stripe.records.find(family);
+  if (node == stripe.records.end() || !node->second.is_open(now)) return;
+  auth::FamilyRecord rotation = node->second.rotation();
+  if (auth::prove(rotation, generation, now, rules)) {
+    node->second.set_rotation(rotation);
+  }
+  node->second.last_seen_at = std::max(node->second.last_seen_at, now);
+}
+
+std::optional<Session> SessionTable::find(const auth::FamilyId& family, auth::Time now) const {
+  const FamilyStripe& stripe = stripe_of(family);
+  const std::lock_guard lock(stripe.mutex);
+  const auto node = stripe.records.find(family);
+  if (node == stripe.records.end() || !node->second.is_open(now)) return std::nullopt;
+  return describe(family, node->second);
+}
+
+// Which user's lock must be taken first is only known from the record, so it is looked up twice;
+// in between it may have gone, or have been renewed, which the condition is for.
+std::optional<Session> SessionTable::remove_if(const auth::FamilyId& family,
+                                               const Condition& condition) {
+  FamilyStripe& stripe = stripe_of(family);
+  std::size_t user_stripe = 0;
+  {
+    const std::lock_guard lock(stripe.mutex);
+    const auto node = stripe.records.find(family);
+    if (node == stripe.records.end()) return std::nullopt;
+    user_stripe = user_stripe_of(*node->second.username);
+  }
+  const std::lock_guard user_lock(users_[user_stripe].mutex);
+  const std::lock_guard lock(stripe.mutex);
+  const auto node = stripe.records.find(family);
+  if (node == stripe.records.end() || !condition(node->second)) return std::nullopt;
+  Session removed = describe(family, node->second);
+  agents_.release(node->second.user_agent);
+  unlink(users_[user_stripe], node->second);
+  stripe.records.erase(node);
+  size_.fetch_sub(1, std::memory_order_relaxed);
+  return removed;
+}
+
+std::optional<Session> SessionTable::remove(const auth::FamilyId& family, auth::Time now) {
+  bool was_open = false;
+  auto removed = remove_if(family, [&was_open, now](const Record& record) {
+    was_open = record.is_open(now);
+    return true;
+  });
+  if (!was_open) removed.reset();
+  return removed;
+}
+
+std::optional<Session> SessionTable::evict_oldest(std::string_view username) {
+  std::optional<auth::FamilyId> oldest;
+  {
+    const UserStripe& users = users_[user_stripe_of(username)];
+    const std::lock_guard lock(users.mutex);
+    const auto node = users.newest.find(std::string(username));
+    if (node == users.newest.end()) return std::nullopt;
+    oldest = *node->second->newer->family;
+  }
+  return remove_if(*oldest, [](const Record&) { return true; });
+}
+
+std::vector<Session> SessionTable::list(std::string_view username, auth::Time now) const {
+  std::vector<Session> sessions;
+  const UserStripe& users = users_[user_stripe_of(username)];
+  const std::lock_guard user_lock(users.mutex);
+  const auto node = users.newest.find(std::string(username));
+  if (node == users.newest.end()) return sessions;
+  const Record* record = node->second;
+  do {
+    const std::lock_guard lock(stripe_of(*record->family).mutex);
+    if (record->is_open(now)) sessions.push_back(describe(*record->family, *record));
+    record = record->older;
+  } while (record != node->second);
+  return sessions;
+}
+
+std::vector<auth::FamilyId> SessionTable::collect(FamilyStripe& stripe, std::size_t buckets,
+                                                  auth::Time now) {
+  std::vector<auth::FamilyId> over;
+  const std::lock_guard lock(stripe.mutex);
+  const auto& records = stripe.records;
+  for (std::size_t i = std::min(buckets, records.bucket_count()); i > 0; --i) {
+    stripe.sweep_bucket = (stripe.sweep_bucket + 1) % records.bucket_count();
+    const std::size_t bucket = stripe.sweep_bucket;
+    for (auto node = records.begin(bucket); node != records.end(bucket); ++node) {
+      if (!node->second.is_open(now)) over.push_back(node->first);
+    }
+  }
+  return over;
+}
+
+void SessionTable::sweep(FamilyStripe& stripe, std::size_t buckets, auth::Time now) {
+  for (const auth::FamilyId& family : collect(stripe, buckets, now)) {
+    remove_if(family, [now](const Record& record) { return !record.is_open(now); });
+  }
+}
+
+void SessionTable::sweep_some(auth::Time now) {
+  constexpr std::size_t buckets = 4;
+  const std::size_t turn = next_sweep_.fetch_add(1, std::memory_order_relaxed);
+  sweep(families_[turn % stripes], buckets, now);
+}
+
+void SessionTable::for_each(auth::Time now,
+                            const std::function<void(const SavedSession&)>& visit) const {
+  for (const FamilyStripe& stripe : families_) {
+    const std::lock_guard lock(stripe.mutex);
+    for (const auto& [family, record] : stripe.records) {
+      if (record.is_open(now)) visit({describe(family, record), record.rotation()});
+    }
+  }
+}
+
+}  // namespace proxy::store
