@@ -48,19 +48,19 @@ struct AccessRecord {
 
 // A security event. Empty views are left out.
 struct AuditEvent {
-  std::string_view event;    // login, refresh, reuse, logout, throttle, revoke, admin
-  std::string_view outcome;  // ok, failed, rotated, replayed, ...
-  std::string_view reason;
-  std::string_view user;
-  std::string_view session_id;
-  std::string_view client;
-  std::string_view request_id;
-  std::string_view user_agent;
+  std::string_view event{};    // login, refresh, reuse, logout, throttle, revoke, admin
+  std::string_view outcome{};  // ok, failed, rotated, replayed, ...
+  std::string_view reason{};
+  std::string_view user{};
+  std::string_view session_id{};
+  std::string_view client{};
+  std::string_view request_id{};
+  std::string_view user_agent{};
 };
 
 struct LogField {
-  std::string_view key;
-  std::string_view value;
+  std::string_view key{};
+  std::string_view value{};
 };
 
 // The thread that writes. Process-wide; made before the workers, ended after them.

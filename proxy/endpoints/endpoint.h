@@ -17,7 +17,9 @@
 
 namespace proxy::endpoints {
 
-enum class Endpoint : std::uint8_t { none, login, token, logout, session, userinfo, sessions, jwks };
+enum class Endpoint : std::uint8_t {
+  none, login, token, logout, session, userinfo, sessions, jwks
+};
 
 // Our own endpoints take at most this much; 413 beyond it, decided before the body is read.
 inline constexpr std::size_t body_bytes_max = 8 * 1024;

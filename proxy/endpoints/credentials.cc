@@ -1,0 +1,89 @@
+// See credentials.h.
+#include "proxy/endpoints/credentials.h"
+
+#include <algorithm>
+
+#include "proxy/endpoints/json_text.h"
+#include "proxy/endpoints/reply.h"
+#include "proxy/http/cookie.h"
+
+namespace proxy::endpoints {
+
+Found find_refresh_cookie(const Runtime& runtime, const http::RequestHead& head) {
+  Found found;
+  for (const http::Field& field : head.fields) {
+    if (field.id != http::HeaderId::cookie) continue;
+    const http::CookieLookup lookup = http::find_cookie(field.value, runtime.refresh_cookie.name);
+    if (found.count == 0) found.value = lookup.value;
+    found.count += lookup.count;
+  }
+  return found;
+}
+
+Found find_bearer(const http::RequestHead& head) {
+  constexpr std::string_view scheme = "bearer ";
+  Found found;
+  for (const http::Field& field : head.fields) {
+    if (field.id != http::HeaderId::authorization) continue;
+    ++found.count;
+    if (!http::equal_ignoring_case(field.value.substr(0, scheme.size()), scheme)) continue;
+    std::string_view token = field.value.substr(scheme.size());
+    token.remove_prefix(std::min(token.find_first_not_of(' '), token.size()));
+    if (found.value.empty()) found.value = token;
+  }
+  return found;
+}
+
+bool looks_like_refresh_token(std::string_view text) {
+  return text.starts_with(auth::refresh_token_prefix);
+}
+
+auth::Result<AccessToken> issue_access(const Context& context, const Grant& grant) {
+  const config::Tokens& tokens = context.runtime.config.tokens;
+  const auto left = std::chrono::floor<std::chrono::seconds>(grant.session_ends_at - context.now);
+  const auto life = std::max(
+      std::min(std::chrono::floor<std::chrono::seconds>(tokens.access.life), left),
+      std::chrono::seconds{1});
+  auth::AccessClaims claims;
+  claims.subject = grant.user.username;
+  claims.preferred_username = grant.user.username;
+  claims.email = grant.user.email;
+  claims.name = grant.user.name;
+  claims.groups = grant.user.groups;
+  claims.scopes = grant.scopes;
+  claims.claims = grant.user.claims;
+  claims.session_id = auth::to_text(grant.family);
+  claims.generation = grant.generation;
+  claims.authenticated_at = grant.authenticated_at;
+  auto token = auth::issue_access_token(context.runtime.access_keys, tokens.issuer, tokens.audience,
+                                        claims, context.now, life);
+  if (!token) {
+    // A user whose entry cannot stand in a header would be locked out without a word otherwise.
+    context.log.write(Level::error, "no access token could be made",
+                      {{"user", grant.user.username}, {"reason", auth::name(token.error())}});
+    return token.error();
+  }
+  return AccessToken{std::move(*token), life};
+}
+
+Reply tokens_reply(const Context& context, const Delivered& delivered, const AccessToken& access,
+                   const auth::RefreshToken& refresh) {
+  const bool oauth = delivered.shape == Shape::oauth;
+  const std::string refresh_text = context.runtime.refresh_keys.mint(refresh);
+  JsonText json;
+  json.text(oauth ? "access_token" : "accessToken", access.text)
+      .text(oauth ? "token_type" : "tokenType", "Bearer")
+      .number(oauth ? "expires_in" : "expiresIn", access.expires_in.count());
+  if (delivered.refresh_in_body) {
+    json.text(oauth ? "refresh_token" : "refreshToken", refresh_text);
+  }
+  Reply reply = json_reply(200, json);
+  if (delivered.refresh_in_cookie) {
+    const auto life = std::chrono::floor<std::chrono::seconds>(refresh.expires_at - context.now);
+    reply.headers = http::set_cookie_line(context.runtime.refresh_cookie, refresh_text, life);
+  }
+  reply.session_id = auth::to_text(refresh.family);
+  return reply;
+}
+
+}  // namespace proxy::endpoints

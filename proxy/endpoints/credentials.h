@@ -1,0 +1,51 @@
+// Where a request carries our tokens, and how it is answered with new ones. Shared by login, token
+// and logout. Pure but for the random `jti` of an access token; the thread of the context.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/endpoints/endpoint.h"
+
+namespace proxy::endpoints {
+
+// A value that may stand in several places of a request; more than one is ambiguous.
+struct Found {
+  int count = 0;
+  std::string_view value;  // of the first; a view into the head
+};
+[[nodiscard]] Found find_refresh_cookie(const Runtime& runtime, const http::RequestHead& head);
+// The token of `Authorization: Bearer` (scheme in any case, RFC 9110 section 11.1). `count` is of
+// all Authorization fields; the value is empty for other schemes.
+[[nodiscard]] Found find_bearer(const http::RequestHead& head);
+[[nodiscard]] bool looks_like_refresh_token(std::string_view text);
+
+// What an access token is made for.
+struct Grant {
+  const auth::User& user;
+  auth::FamilyId family{};
+  std::uint64_t generation = 0;       // of the refresh token it is answered with
+  auth::Time authenticated_at{};
+  auth::Time session_ends_at{};       // the token never outlives it
+  std::vector<std::string> scopes;
+};
+struct AccessToken {
+  std::string text;
+  std::chrono::seconds expires_in{0};
+};
+[[nodiscard]] auth::Result<AccessToken> issue_access(const Context& context, const Grant& grant);
+
+// Which names the members of an answer have.
+enum class Shape { plain, oauth };  // accessToken ...; access_token ... (RFC 6749 section 5.1)
+struct Delivered {
+  Shape shape = Shape::plain;
+  bool refresh_in_cookie = true;
+  bool refresh_in_body = false;
+};
+// 200 with the access token, and the refresh token where `delivered` says.
+[[nodiscard]] Reply tokens_reply(const Context& context, const Delivered& delivered,
+                                 const AccessToken& access, const auth::RefreshToken& refresh);
+
+}  // namespace proxy::endpoints
