@@ -78,7 +78,7 @@ struct Require {
 };
 
 struct Route {
-  std::string name;                  // for logs and metrics; default: its path
+  std::string name;                  // for logs and metrics; default: methods, host and path
   std::string host;                  // empty: any
   std::string path = "/**";          // literal segments, * one segment, ** the rest
   std::vector<std::string> methods;  // empty: the default list of the proxy
@@ -91,8 +91,10 @@ struct Route {
   Location at;
 };
 
-// Paths of our own endpoints; empty means switched off (`false`). `prefix` is already applied.
+// Paths of our own endpoints; empty means switched off (`false`). Loading puts `prefix` before all
+// of them and clears it.
 struct Endpoints {
+  std::string prefix;
   std::string login = "/login";
   std::string token = "/token";
   std::string logout = "/logout";
@@ -159,7 +161,7 @@ enum class SameSite { lax, strict, none };
 
 struct Cookies {
   std::string name = "gatehouse";
-  std::optional<bool> secure;  // unset: what external_url says, else true
+  std::optional<bool> secure;  // loading sets it: as written, else what external_url says, else true
   SameSite same_site = SameSite::lax;
   std::string domain;
   std::string path = "/";

@@ -1,0 +1,142 @@
+// See reference.h. One heading for each section, one table line for each key.
+#include "config/reference.h"
+
+#include <vector>
+
+#include "config/scalar.h"
+#include "config/table.h"
+
+namespace config {
+namespace {
+
+constexpr const char* introduction = R"(# Configuration
+
+Every key of `gatehouse.yaml`. This page is made by `gatehouse config --reference` from the table that
+the program itself reads with; `gatehouse config --schema` prints the same as a JSON schema for editors.
+
+`gatehouse check --config FILE` finds every problem at once, each with its line and column:
+
+```
+gatehouse.yaml:7:14: upstreams.app.connect_timeout: takes a duration with a unit, such as 500ms, 30s, 15m, 1h30m or 7d, not `5`
+```
+
+How values are written:
+
+- **Whole numbers** are decimal without leading zeros; **true or false** are exactly these words (`yes` and `on` are refused).
+- **Durations** are `500ms`, `30s`, `15m`, `1h30m`, `7d`, **sizes** `512B`, `8KiB`, `1MiB`. Without a unit only `0` is taken.
+- **Rates** are `5/2m`: five in two minutes.
+- **Variables**: `${NAME}` is replaced from the environment, `${NAME:-default}` has a default for a variable
+  that is unset or empty, and `$${` is a literal `${`. Inside `[...]` and `{...}` put the value in quotes. A
+  variable only ever becomes a value, never structure.
+- **Files** that are not absolute are looked for from the directory of `gatehouse.yaml`.
+- **Secrets** stand in a file (`secret_file`), in place, or in a variable; the file form and the other exclude each
+  other. A file holds the secret itself (one newline at its end is cut) or `base64:` and its base64.
+- An empty text (`""`) is the same as leaving the key out, and so is an empty list. A key without a value is an error.
+- Unknown keys, duplicate keys, anchors, aliases, merge keys, tags and second documents are errors.
+- A key that is *not supported yet* is an error, unless it is set to the one value that asks for nothing.
+
+`secret` and `secret_file`, `token_file`, `key_file` and the like are read when the program starts and at each
+reload; SIGHUP reloads, and a configuration with a problem changes nothing.
+)";
+
+std::string kind_text(const Description& about, Kind kind) {
+  switch (kind) {
+    case Kind::text: return "text";
+    case Kind::file: return "file";
+    case Kind::secret: return "secret";
+    case Kind::boolean: return "true or false";
+    case Kind::integer: return "whole number";
+    case Kind::duration: return "duration";
+    case Kind::size: return "size";
+    case Kind::rate: return "rate";
+    case Kind::path_or_false: return "path or `false`";
+    case Kind::section: return "section";
+    case Kind::list: return "list of " + kind_text(about, about.element);
+    case Kind::map: return about.element == Kind::section ? "sections by name" : "values by name";
+    case Kind::choice: break;
+  }
+  std::string words;
+  for (const auto& word : about.choices) { words += (words.empty() ? "`" : ", `") + word + "`"; }
+  return words;
+}
+
+std::string bound(const Description& about, std::uint64_t value) {
+  if (about.kind == Kind::duration) {
+    return duration_text(milliseconds{static_cast<std::int64_t>(value)});
+  }
+  return about.kind == Kind::size ? size_text(value) : std::to_string(value);
+}
+
+std::string range_text(const Description& about) {
+  if (about.min && about.max) {
+    return ", " + bound(about, *about.min) + " to " + bound(about, *about.max);
+  }
+  return about.max ? ", at most " + bound(about, *about.max) : "";
+}
+
+std::string default_cell(const Description& about) {
+  if (about.required) { return "*required*"; }
+  if (about.default_text.empty()) { return ""; }
+  const bool is_sentence = about.default_text.find(' ') != std::string::npos &&
+                           about.default_text.front() != '[';
+  return is_sentence ? about.default_text : "`" + about.default_text + "`";
+}
+
+// Sections have headings of their own.
+bool has_heading(const Description& about) { return about.served && !about.children.empty(); }
+
+std::string path_of(const std::string& parent, const Description& about) {
+  auto path = parent.empty() ? about.name : parent + "." + about.name;
+  if (about.kind == Kind::list) { path += "[]"; }
+  if (about.kind == Kind::map) { path += ".<name>"; }
+  return path;
+}
+
+void write_table(const std::vector<Description>& keys, std::string& out) {
+  bool has_header = false;
+  for (const auto& about : keys) {
+    if (!about.served || has_heading(about)) { continue; }
+    if (!has_header) { out += "\n| Key | Value | Default | Meaning |\n|---|---|---|---|\n"; }
+    has_header = true;
+    out += "| `" + about.name + "` | " + kind_text(about, about.kind) + range_text(about) + " | " +
+           default_cell(about) + " | " + about.meaning;
+    if (!about.raising.empty()) { out += " *Raising it:* " + about.raising; }
+    out += " |\n";
+  }
+}
+
+void write_unserved(const std::vector<Description>& keys, std::string& out) {
+  bool has_header = false;
+  for (const auto& about : keys) {
+    if (about.served) { continue; }
+    if (!has_header) { out += "\nNot supported yet:\n\n"; }
+    has_header = true;
+    out += "- `" + about.name + "`: " + about.meaning;
+    if (!about.accepted.empty()) { out += " Only `" + about.accepted + "` is accepted."; }
+    out += "\n";
+  }
+}
+
+void write_keys(const std::vector<Description>& keys, const std::string& path, std::string& out) {
+  write_table(keys, out);
+  write_unserved(keys, out);
+  for (const auto& about : keys) {
+    if (!has_heading(about)) { continue; }
+    const auto name = path_of(path, about);
+    out += "\n" + std::string(path.empty() ? "## `" : "### `") + name + "`\n\n" + about.meaning;
+    if (about.required) { out += " *Required.*"; }
+    out += "\n";
+    write_keys(about.children, name, out);
+  }
+}
+
+}  // namespace
+
+std::string reference() {
+  std::string out = introduction;
+  out += "\n## At the top\n";
+  write_keys(config_descriptions(), "", out);
+  return out;
+}
+
+}  // namespace config

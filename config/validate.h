@@ -1,0 +1,17 @@
+// The rules that one key cannot break alone: what names what, what excludes what, and what is
+// written in a form that would be read two ways. Opens no file and looks nothing up. Main thread.
+#pragma once
+
+#include "config/config.h"
+#include "config/report.h"
+
+namespace config {
+
+void validate(const Config& config, Report& report);
+
+// Its parts.
+void validate_listening(const Config& config, Report& report);   // validate_listening.cc
+void validate_routes(const Config& config, Report& report);      // validate_routes.cc
+void validate_tokens(const Config& config, Report& report);      // validate_tokens.cc
+
+}  // namespace config
