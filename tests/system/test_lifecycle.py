@@ -1,0 +1,430 @@
+"""Start, reload, drain and restart: a rolling restart loses no request, and a bad file changes
+nothing."""
+
+import signal
+import threading
+import time
+
+import pytest
+
+from support.backend import response
+from support.client import render
+from support.gate import PASSWORD_HASH, SLOW, USERS, claims, merge, refreshed
+
+
+def slow_answer(backend, path="/slow"):
+    """A request to `path` hangs until the returned event is set."""
+    go_on = threading.Event()
+
+    def script(exchange):
+        exchange.read_body()
+        exchange.wait(go_on, 20)
+        exchange.send(response(200, b"done"))
+    backend.on(path, script)
+    return go_on
+
+
+# --- drain
+
+@pytest.mark.threads
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT, signal.SIGINT])
+def test_drain_finishes_what_runs(start, number):
+    backend = start.backend()
+    gate = start(backend, {"drain": {"delay": 0, "timeout": "10s"}})
+    bearer = gate.bearer()
+    go_on = slow_answer(backend)
+    with gate.connect() as busy, gate.connect() as idle:
+        assert idle.request("GET", "/x", bearer).status == 200
+        busy.send(render("GET", "/slow", bearer))
+        assert backend.arrived.wait(5)
+        gate.signal(number)
+        assert idle.is_closed(5 * SLOW), "idle connections are closed"
+        go_on.set()
+        answer = busy.read_response()
+        assert answer.status == 200 and answer.body == b"done"
+        assert answer.get("Connection", "").lower() == "close"
+        assert busy.is_closed(5 * SLOW)
+    gate.join()
+
+
+def test_readiness_goes_first(start):
+    """During the delay the load balancer learns, and requests are still served."""
+    gate = start(start.backend(), {"drain": {"delay": "1500ms", "timeout": "5s"}})
+    bearer = gate.bearer()
+    gate.signal(signal.SIGTERM)
+    gate.wait_for(lambda: gate.readiness() == 503, "readiness 503", 1)
+    assert gate.request("GET", "/livez", role="health").status == 200
+    assert gate.get("/x", bearer).status == 200
+    assert gate.try_login().status == 200
+    gate.join()
+
+
+def test_drain_cuts_what_does_not_end(start):
+    backend = start.backend()
+    gate = start(backend, {"drain": {"delay": 0, "timeout": "500ms"}})
+    go_on = slow_answer(backend)
+    with gate.connect() as client:
+        client.send(render("GET", "/slow", gate.bearer()))
+        assert backend.arrived.wait(5)
+        began = time.monotonic()
+        gate.signal(signal.SIGTERM)
+        gate.join()
+        assert time.monotonic() - began < 0.5 + 3 * SLOW
+        client.read_to_end()
+    go_on.set()
+
+
+def test_second_interrupt_ends_at_once(start):
+    backend = start.backend()
+    gate = start(backend, {"drain": {"delay": 0, "timeout": "30s"}})
+    go_on = slow_answer(backend)
+    with gate.connect() as client:
+        client.send(render("GET", "/slow", gate.bearer()))
+        assert backend.arrived.wait(5)
+        gate.signal(signal.SIGINT)
+        gate.wait_for(lambda: gate.readiness() != 200, "the drain")
+        gate.signal(signal.SIGINT)
+        assert gate.process.wait(5 * SLOW) in (0, 1, 130)
+    go_on.set()
+
+
+@pytest.mark.threads
+def test_no_request_is_lost_to_a_drain(start):
+    """Clients that go on until the listener is gone see answers, never an error (X-35)."""
+    backend = start.backend()
+    gate = start(backend, {"drain": {"delay": "300ms", "timeout": "5s"}})
+    bearer, errors, served = gate.bearer(), [], []
+
+    def run():
+        while True:
+            try:
+                client = gate.connect()
+            except OSError:
+                return  # the listener is closed
+            try:
+                while True:
+                    client.send(render("GET", "/x", bearer))
+                    answer = client.read_response()
+                    served.append(answer.status)
+                    if answer.get("Connection", "").lower() == "close":
+                        break
+            except (OSError, AssertionError) as error:
+                # A connection that was closed while idle lost nothing; one closed with half an
+                # answer did.
+                if client.buffer:
+                    errors.append(error)
+            finally:
+                client.close()
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    gate.wait_for(lambda: len(served) > 50, "some requests")
+    gate.signal(signal.SIGTERM)
+    gate.join()
+    for thread in threads:
+        thread.join()
+    assert not errors and set(served) == {200}
+
+
+# --- reload
+
+def reload_and_wait(gate, text="reload"):
+    before = sum(text in line for line in gate.stderr().splitlines())
+    gate.signal(signal.SIGHUP)
+    gate.wait_for_log(text, before + 1)
+
+
+@pytest.mark.threads
+def test_reload_takes_a_new_configuration(start):
+    backend = start.backend()
+    gate = start(backend)
+    bearer = gate.bearer()
+    config = start.config(backend, {"routes": [{"path": "/open/**", "access": "public"}]})
+    assert gate.get("/open/x").status == 401
+    with gate.connect() as client:
+        assert client.request("GET", "/open/x").status == 401
+        gate.write_config(config)
+        gate.signal(signal.SIGHUP)
+        gate.wait_for(lambda: gate.get("/open/x").status == 200, "the new routes")
+        assert client.request("GET", "/open/x").status == 200, "on open connections as well"
+    assert gate.get("/x", bearer).status == 200, "tokens go on"
+
+
+@pytest.mark.parametrize("text", [
+    "listeners: [", "nonsense: 1\n", "", "listeners: [{address: '127.0.0.1:0'}]\n"],
+    ids=["syntax", "unknown key", "empty", "no upstream"])
+def test_a_bad_file_changes_nothing(start, text):
+    gate = start(start.backend(), {"routes": [{"path": "/open/**", "access": "public"}]})
+    tokens = gate.login()
+    before = failures(gate)
+    gate.write_config(text)
+    gate.signal(signal.SIGHUP)
+    gate.wait_for_log("gatehouse.yaml")
+    assert gate.get("/open/x").status == 200
+    assert gate.get("/x", tokens.bearer()).status == 200
+    assert gate.refresh(tokens.refresh).status == 200
+    gate.wait_for(lambda: failures(gate) > before, "the counter of failed reloads")
+
+
+def failures(gate):
+    return sum(v for n, v in gate.metrics().items() if "reload" in n and "fail" in n)
+
+
+def test_a_missing_key_file_changes_nothing(start, keys):
+    backend = start.backend()
+    gate = start(backend)
+    tokens = gate.login()
+    broken = {"kid": "z", "algorithm": "ES256", "key_file": "absent.pem"}
+    gate.write_config(start.config(backend, {"tokens": {"access": {"keys": [broken]}}}))
+    gate.signal(signal.SIGHUP)
+    gate.wait_for_log("absent.pem")
+    assert gate.get("/x", tokens.bearer()).status == 200
+
+
+def test_keys_rotate_by_reload(start, keys):
+    """The new key signs; the old one goes on verifying until its tokens are gone."""
+    backend = start.backend()
+    gate = start(backend)
+    old = gate.login()
+    both = [keys.config("ES256", "a"), keys.config("EdDSA", "b")]
+    gate.write_config(start.config(backend, {"tokens": {"access": {"keys": both,
+                                                                   "sign_with": "b"}}}))
+    gate.signal(signal.SIGHUP)
+    gate.wait_for(lambda: len(gate.get("/.well-known/jwks.json").json()["keys"]) == 2, "both keys")
+    assert gate.get("/x", old.bearer()).status == 200
+    new = gate.login()
+    assert gate.get("/x", new.bearer()).status == 200
+    gate.write_config(start.config(backend, {"tokens": {"access": {"keys": both[1:]}}}))
+    gate.signal(signal.SIGHUP)
+    gate.wait_for(lambda: gate.get("/x", old.bearer()).status == 401,
+                  "the end of the old key, cached tokens included")
+    assert gate.get("/x", new.bearer()).status == 200
+    assert gate.refresh(old.refresh).status == 200, "sessions do not hang on the access key"
+
+
+def test_keys_made_at_start_survive_a_reload(start):
+    backend = start.backend()
+    changes = {"tokens": {"access": None, "refresh": None}}
+    gate = start(backend, changes)
+    tokens = gate.login()
+    gate.write_config(start.config(backend, merge(changes, {
+        "routes": [{"path": "/open/**", "access": "public"}]})))
+    gate.signal(signal.SIGHUP)
+    gate.wait_for(lambda: gate.get("/open/x").status == 200, "the reload")
+    assert gate.get("/x", tokens.bearer()).status == 200
+    assert gate.refresh(tokens.refresh).status == 200
+
+
+@pytest.mark.threads
+def test_many_reloads_under_load(start):
+    """Each request keeps the configuration it began with; none fails (X-36)."""
+    backend = start.backend()
+    gate = start(backend)
+    bearer, stop, statuses = gate.bearer(), threading.Event(), []
+
+    def run():
+        with gate.connect() as client:
+            while not stop.is_set():
+                statuses.append(client.request("GET", "/x", bearer).status)
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for number in range(15):
+        gate.write_config(start.config(backend, {"routes": [
+            {"path": f"/open{number}/**", "access": "public"}]}))
+        gate.signal(signal.SIGHUP)
+        gate.wait_for(lambda n=number: gate.get(f"/open{n}/x").status == 200, f"reload {number}")
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert set(statuses) == {200} and len(statuses) > 30
+
+
+def test_changed_users_file_is_picked_up(start):
+    """No signal needed; a broken file leaves the old users in place."""
+    gate = start(start.backend())
+    assert gate.try_login("frank").status == 401
+    gate.write_users([*USERS, {"username": "frank", "password_hash": PASSWORD_HASH}])
+    gate.wait_for(lambda: gate.try_login("frank").status == 200, "the new user")
+    (gate.directory / "users.yaml").write_text("users: [{username: frank, password_hash: x}]\n")
+    gate.wait_for_log("users.yaml")
+    assert gate.try_login("alice").status == 200
+    gate.write_users(USERS)
+    gate.wait_for(lambda: gate.try_login("frank").status == 401, "his leaving")
+
+
+def test_disabling_a_user_ends_the_sessions(start):
+    """Within a second, access tokens included (H17)."""
+    gate = start(start.backend())
+    bob, alice = gate.login("bob"), gate.login("alice")
+    assert gate.get("/x", bob.bearer()).status == 200
+    gate.write_users([{**u, "disabled": u["username"] == "bob"} for u in USERS
+                      if u["username"] != "mallory"])
+    gate.wait_for(lambda: gate.refresh(bob.refresh).status == 403, "the end of his session")
+    assert gate.try_login("bob").status == 401
+    assert gate.refresh(alice.refresh).status == 200
+
+
+# --- restart
+
+SNAPSHOT = {"store": {"memory": {"snapshot_file": "sessions.snapshot"}}}
+
+
+def restart(start, backend, gate, changes):
+    gate.stop()
+    return start(backend, changes, directory=gate.directory)
+
+
+def test_a_planned_restart_logs_nobody_out(start):
+    backend = start.backend()
+    gate = start(backend, SNAPSHOT)
+    tokens, ended = gate.login(), gate.login()
+    assert gate.request("POST", "/logout", ended.cookie(), b"").status == 204
+    gate = restart(start, backend, gate, SNAPSHOT)
+    assert gate.get("/x", tokens.bearer()).status == 200
+    response = gate.refresh(tokens.refresh)
+    assert claims(response.json()["accessToken"])["sid"] == tokens.claims()["sid"]
+    assert gate.refresh(ended.refresh).status == 403, "an ended session stays ended"
+    assert gate.get("/x", ended.bearer()).status == 401, "and so do its access tokens"
+    gate = restart(start, backend, gate, SNAPSHOT)
+    assert gate.refresh(refreshed(response)).status == 200
+
+
+def test_a_crash_resurrects_nothing(start):
+    """The file of an earlier stop is gone once read, so what ended since cannot come back."""
+    backend = start.backend()
+    gate = start(backend, SNAPSHOT)
+    tokens = gate.login()
+    gate = restart(start, backend, gate, SNAPSHOT)
+    assert not (gate.directory / "sessions.snapshot").exists()
+    assert gate.request("POST", "/logout", tokens.cookie(), b"").status == 204
+    gate.kill()
+    gate = start(backend, SNAPSHOT, directory=gate.directory)
+    assert gate.refresh(tokens.refresh).status == 403
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"\0" * 5000])
+def test_a_damaged_snapshot_is_reported_and_ignored(start, content):
+    backend = start.backend()
+    directory = start.directory()
+    (directory / "sessions.snapshot").write_bytes(content)
+    gate = start(backend, SNAPSHOT, directory=directory)
+    gate.wait_for_log("sessions.snapshot")
+    assert gate.try_login().status == 200
+
+
+def test_a_snapshot_of_another_key_is_ignored(start, tmp_path):
+    backend = start.backend()
+    gate = start(backend, SNAPSHOT)
+    tokens = gate.login()
+    other = tmp_path / "other.key"
+    other.write_text("0123456789abcdef0123456789abcdef-other\n")
+    changes = merge(SNAPSHOT, {"tokens": {"refresh": {"keys": [
+        {"kid": "r", "secret_file": str(other)}]}}})
+    gate = restart(start, backend, gate, changes)
+    gate.wait_for_log("sessions.snapshot")
+    assert gate.refresh(tokens.refresh).status == 403
+
+
+def test_snapshot_holds_no_secret(start):
+    """Nothing that could be stolen, and nobody else may read it (K06)."""
+    backend = start.backend()
+    gate = start(backend, SNAPSHOT)
+    tokens = gate.login()
+    gate.stop()
+    file = gate.directory / "sessions.snapshot"
+    data = file.read_bytes()
+    assert data and file.stat().st_mode & 0o077 == 0
+    for secret in (tokens.refresh, tokens.access, "alice"):
+        assert secret.encode() not in data
+
+
+def test_kill_and_restart_is_quick(start):
+    """Ready again at once on the same port (X-37)."""
+    backend = start.backend()
+    gate = start(backend)
+    port = gate.address[1]
+    gate.kill()
+    began = time.monotonic()
+    gate = start(backend, {"listeners": [{"address": f"127.0.0.1:{port}"}]},
+                 directory=gate.directory)
+    assert time.monotonic() - began < 2 * SLOW
+    assert gate.address[1] == port and gate.try_login().status == 200
+
+
+def test_an_occupied_port_is_an_error_at_start(start):
+    backend = start.backend()
+    gate = start(backend, {"listeners": [{"address": f"127.0.0.1:{backend.port}"}]}, ready=False)
+    gate.join(expect=1)
+    assert str(backend.port) in gate.stderr()
+
+
+# --- listeners
+
+def test_unix_socket_listener(start, tmp_path):
+    backend = start.backend()
+    path = str(tmp_path / "gate.sock")
+    gate = start(backend, {"listeners": [{"address": f"unix:{path}"}]})
+    tokens = gate.login()
+    assert gate.address == path
+    assert gate.get("/x", tokens.bearer()).status == 200
+    gate.stop()
+    gate = start(backend, {"listeners": [{"address": f"unix:{path}"}]}, directory=gate.directory)
+    assert gate.try_login().status == 200
+
+
+def test_a_stale_unix_socket_is_no_obstacle(start, tmp_path):
+    backend = start.backend()
+    path = str(tmp_path / "gate.sock")
+    gate = start(backend, {"listeners": [{"address": f"unix:{path}"}]})
+    gate.kill()
+    gate = start(backend, {"listeners": [{"address": f"unix:{path}"}]}, directory=gate.directory)
+    assert gate.try_login().status == 200
+
+
+def test_several_listeners(start):
+    gate = start(start.backend(), {"listeners": [{"address": "127.0.0.1:0"},
+                                                 {"address": "127.0.0.1:0"}]})
+    addresses = [line["address"] for line in gate.log() if line.get("message") == "listening"
+                 and line.get("role") == "listener"]
+    assert len(set(addresses)) == 2
+    assert gate.try_login().status == 200
+
+
+# --- health
+
+def test_health_endpoints(start):
+    gate = start(start.backend())
+    for path in ("/livez", "/readyz"):
+        assert gate.request("GET", path, role="health").status == 200
+    metrics = gate.request("GET", "/metrics", role="health")
+    assert metrics.status == 200 and "text/plain" in metrics.get("Content-Type")
+    assert gate.request("GET", "/nonsense", role="health").status == 404
+    for path in ("/livez", "/readyz", "/metrics", "/prestop"):
+        assert gate.get(path).status == 401, "not on the public listener (B11)"
+
+
+def test_prestop_waits_out_the_delay(start):
+    """For a lifecycle hook: readiness falls at once, the answer comes when the delay is over."""
+    gate = start(start.backend(), {"drain": {"delay": "600ms", "timeout": "2s"}})
+    began = time.monotonic()
+    assert gate.request("GET", "/prestop", role="health").status in (200, 204)
+    assert time.monotonic() - began > 0.5
+    assert gate.readiness() == 503
+    assert gate.try_login().status == 200
+
+
+def test_metrics_count_requests(start):
+    backend = start.backend()
+    gate = start(backend)
+    bearer = gate.bearer()
+    for _ in range(5):
+        gate.get("/x", bearer)
+    gate.get("/x")
+
+    def counted():
+        lines = gate.metrics()
+        ok = sum(v for n, v in lines.items() if "requests_total" in n and '200"' in n)
+        denied = sum(v for n, v in lines.items() if "requests_total" in n and '401"' in n)
+        return ok >= 6 and denied >= 1
+    gate.wait_for(counted, "the request counters")
