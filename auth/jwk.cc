@@ -28,20 +28,10 @@ constexpr std::size_t jwks_keys_max = 100;
 constexpr std::array<std::string_view, 8> private_members = {"d",  "p",  "q",   "dp",
                                                              "dq", "qi", "oth", "k"};
 
-template <class T, void (*Free)(T*)>
-struct Freed {
-  void operator()(T* object) const { Free(object); }
-};
 using Builder = std::unique_ptr<OSSL_PARAM_BLD, Freed<OSSL_PARAM_BLD, OSSL_PARAM_BLD_free>>;
 using Params = std::unique_ptr<OSSL_PARAM, Freed<OSSL_PARAM, OSSL_PARAM_free>>;
 using Context = std::unique_ptr<EVP_PKEY_CTX, Freed<EVP_PKEY_CTX, EVP_PKEY_CTX_free>>;
 using Number = std::unique_ptr<BIGNUM, Freed<BIGNUM, BN_free>>;
-
-const unsigned char* data_of(std::string_view bytes) {
-  return reinterpret_cast<const unsigned char*>(bytes.data());
-}
-
-// --- Reading ----------------------------------------------------------------------------------
 
 Pkey from_params(const char* type, OSSL_PARAM_BLD* builder) {
   const Params params(OSSL_PARAM_BLD_to_param(builder));
@@ -173,8 +163,6 @@ Key::Made make_key(const Json& jwk, Algorithm algorithm) {
 }
 
 JwksKeys refused(std::string why) { return {{}, std::move(why)}; }
-
-// --- Writing ----------------------------------------------------------------------------------
 
 std::string number_member(const EVP_PKEY* pkey, const char* parameter, std::size_t bytes) {
   BIGNUM* raw = nullptr;

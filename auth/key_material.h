@@ -1,4 +1,4 @@
-// What keys.cc and jwk.cc know about keys and nobody else should: OpenSSL's handles and the
+// What keys.cc, pem.cc and jwk.cc know about keys and nobody else should: OpenSSL's handles and the
 // properties of each algorithm. Not for other files; OpenSSL's headers stay out of it all the same.
 #pragma once
 
@@ -31,6 +31,28 @@ struct AlgorithmTraits {
 
 [[nodiscard]] const AlgorithmTraits& traits_of(Algorithm algorithm);
 
+// Frees with one of OpenSSL's functions, for std::unique_ptr.
+template <class T, void (*Free)(T*)>
+struct Freed {
+  void operator()(T* object) const { Free(object); }
+};
+
+inline const unsigned char* data_of(std::string_view bytes) {
+  return reinterpret_cast<const unsigned char*>(bytes.data());
+}
+inline unsigned char* data_of(std::string& bytes) {
+  return reinterpret_cast<unsigned char*>(bytes.data());
+}
+
+// Failed OpenSSL calls leave entries in a queue of their thread, which TLS code would later take
+// for its own; a function that may fail empties it when it ends.
+struct ErrorsCleared {
+  ErrorsCleared() = default;
+  ErrorsCleared(const ErrorsCleared&) = delete;
+  ErrorsCleared& operator=(const ErrorsCleared&) = delete;
+  ~ErrorsCleared();
+};
+
 struct PkeyFree {
   void operator()(evp_pkey_st* key) const;
 };
@@ -52,9 +74,24 @@ struct Key::Material {
   bool can_sign = false;
 };
 
+// A sentence about an asymmetric key that this algorithm cannot use: kind, curve, size, exponent,
+// point on the curve. Empty when it can.
+[[nodiscard]] std::string judge(evp_pkey_st* pkey, const AlgorithmTraits& traits);
+// "ES256 needs an EC key on P-256"
+[[nodiscard]] std::string wanted(const AlgorithmTraits& traits);
+
+struct PemKey {
+  Pkey pkey;  // null: `why` says why
+  bool is_private = false;
+  std::string why;
+};
+// The private key where there is one, else the first public key or certificate (of a chain the
+// first is its holder's). A certificate's dates and issuer are not looked at: naming the file in the
+// configuration is what makes it trusted.
+[[nodiscard]] PemKey read_pem(std::string_view pem);
+
 struct KeyFactory {
-  // Takes an asymmetric key after all checks: kind, curve, size, exponent, point on the curve, and
-  // for a private key that it matches its public half.
+  // Takes an asymmetric key after judge(), and a private one only when it fits its public half.
   [[nodiscard]] static Key::Made from_pkey(std::string kid, Algorithm algorithm, Pkey pkey,
                                            bool is_private);
   [[nodiscard]] static const Key::Material& material(const Key& key);
