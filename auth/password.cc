@@ -76,6 +76,7 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
 
 // argon2 writes base64 without padding.
 std::size_t base64_bytes(std::string_view text) {
+  if (text.find('=') != std::string_view::npos) return 0;
   std::string padded(text);
   padded.append((4 - text.size() % 4) % 4, '=');
   const std::optional<std::string> bytes = base64_decode(padded);
@@ -135,9 +136,11 @@ Parsed parse_bcrypt(std::string_view hash) {
   const std::optional<std::uint64_t> cost =
       decimal(cost_text.front() == '0' ? cost_text.substr(1) : cost_text);
   if (!cost || *cost < 4 || *cost > 15) return refused("the bcrypt hash needs a cost of 4 to 15");
-  // The last character of the salt has two bits; libcrypt writes the other four as zero, so any
-  // other hash could never match.
-  if (crypt_value(hash[digest_at - 1]) % 16 != 0) return refused("the bcrypt hash is malformed");
+  // The last character of the salt has two bits; libcrypt writes the other four as zero (these are
+  // the four such characters of bcrypt's own alphabet), so any other hash could never match.
+  if (std::string_view(".Oeu").find(hash[digest_at - 1]) == std::string_view::npos) {
+    return refused("the bcrypt hash is malformed");
+  }
   Parsed parsed{.scheme = Scheme::bcrypt, .memory_bytes = 4096, .passes = *cost};
   parsed.parameters = salt_at;
   parsed.digest_at = digest_at;
