@@ -90,6 +90,17 @@ bool set_once(const Field*& slot, const Field& field) {
   return true;
 }
 
+// A name that only looks like a framing field ("Transfer_Encoding"). It could be dropped like other
+// look-alikes, but whoever stands in front of us may have framed the body by it, and then the rest
+// of the body is our next request (SECURITY D26).
+ParseError check_look_alike(std::string_view name) {
+  constexpr std::string_view length = "contentlength";
+  constexpr std::string_view coding = "transferencoding";
+  if (name.size() < length.size()) return ParseError::none;
+  if (folded_equal(name, length)) return ParseError::bad_content_length;
+  return folded_equal(name, coding) ? ParseError::bad_transfer_encoding : ParseError::none;
+}
+
 // Fields that may come once and are only forwarded or read elsewhere: two of them would let us and
 // the application believe different ones (SECURITY A06, P4).
 constexpr bool is_single(HeaderId id) {
@@ -111,7 +122,11 @@ ParseError collect_request(const std::vector<Field>& fields, Deciding& found) {
   std::uint64_t seen = 0;
   for (const Field& field : fields) {
     switch (field.id) {
-      case HeaderId::other: break;
+      case HeaderId::other:
+        if (const ParseError error = check_look_alike(field.name); error != ParseError::none) {
+          return error;
+        }
+        break;
       case HeaderId::host:
         if (!set_once(found.host, field)) return ParseError::duplicate_header;
         break;

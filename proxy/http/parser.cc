@@ -193,7 +193,8 @@ RequestParser::~RequestParser() = default;
 Progress RequestParser::feed(RequestHead& head) {
   const Progress progress = impl_->feed(head, head.target);
   if (progress == Progress::complete) {
-    head.method_text = head.bytes.view().substr(impl_->scan().begin(), impl_->scan().method_bytes());
+    const HeadScan& scan = impl_->scan();
+    head.method_text = head.bytes.view().substr(scan.begin(), scan.method_bytes());
     head.method = method_from(head.method_text);
   }
   return progress;

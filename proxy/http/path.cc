@@ -64,7 +64,6 @@ class Reading {
 
   PathForm form() {
     if (path_.empty() || path_.front() != '/') return PathForm::refused;
-    at_ = 1;
     while (at_ < path_.size()) {
       const char c = path_[at_];
       const bool ok = c == '%' ? take_escape() : take(c);

@@ -11,8 +11,8 @@ namespace proxy::http {
 enum class PathForm : std::uint8_t {
   canonical,  // one spelling only: safe to match rules against
   legacy,     // `//`, `;x`, `%2F` or an escape in an old charset: only where `paths: legacy`
-  refused,    // dot segments in any reading, control bytes, backslash, bad or needless escapes, %25,
-              // %23, %3B, %3F, bytes over 0x7F, malformed UTF-8 that could hide ASCII
+  refused,    // dot segments in any reading, control bytes, backslash, bad or needless escapes,
+              // %25, %23, %3B, %3F, bytes over 0x7F, malformed UTF-8 that could hide ASCII
 };
 
 // `path` begins with '/' (anything else is refused), without query. The case of hex digits is free:
