@@ -118,20 +118,20 @@ bool is_for_signatures(const Json& jwk) {
 
 // What makes the whole set suspect; empty when the key may be read.
 std::string refuse(const Json& jwk) {
-  if (!jwk.is_object()) return "is not an object";
+  if (!jwk.is_object()) return "it is not an object";
   const auto kty = jwk.member("kty").text();
-  if (!kty) return "has no kty";
+  if (!kty) return "it has no kty";
   for (const auto member : private_members) {
     if (jwk.member(member).exists()) {
-      return "holds a private or secret member \"" + std::string(member) +
+      return "it holds a private or secret member \"" + std::string(member) +
              "\"; a key set must hold public keys only";
     }
   }
   if (*kty != "RSA" && *kty != "EC" && *kty != "OKP") {
-    return "has the unsupported kty \"" + std::string(*kty) + "\"";
+    return "it has the unsupported kty \"" + std::string(*kty) + "\"";
   }
   const auto kid = jwk.member("kid");
-  if (kid.exists() && !kid.text()) return "has a kid that is not a string";
+  if (kid.exists() && !kid.text()) return "it has a kid that is not a string";
   return {};
 }
 
@@ -142,7 +142,7 @@ Key::Made make_key(const Json& jwk, Algorithm algorithm) {
   Pkey pkey;
   switch (traits.kind) {
     case KeyKind::secret:
-      return Key::Rejected{"names the symmetric algorithm " + std::string(traits.name)};
+      return Key::Rejected{"it names the symmetric algorithm " + std::string(traits.name)};
     case KeyKind::rsa:
     case KeyKind::rsa_pss:
       if (kty == "RSA") pkey = rsa_key(jwk);
@@ -156,7 +156,7 @@ Key::Made make_key(const Json& jwk, Algorithm algorithm) {
   }
   if (!pkey) {
     ERR_clear_error();
-    return Key::Rejected{"is not a valid key for " + std::string(traits.name)};
+    return Key::Rejected{"it is not a valid key for " + std::string(traits.name)};
   }
   return KeyFactory::from_pkey(std::string(jwk.member("kid").text().value_or("")), algorithm,
                                std::move(pkey), false);
@@ -229,17 +229,17 @@ JwksKeys keys_from_jwks(std::string_view json, const std::vector<Algorithm>& alg
     const auto jwk = list.element(i);
     const auto kid = jwk.member("kid").text().value_or("");
     const std::string which = "key " + std::to_string(i + 1) +
-                              (kid.empty() ? "" : " (kid \"" + std::string(kid) + "\")") + ' ';
+                              (kid.empty() ? "" : " (kid \"" + std::string(kid) + "\")") + ": ";
     if (const auto why = refuse(jwk); !why.empty()) return refused(which + why);
     if (std::find(kids.begin(), kids.end(), kid) != kids.end()) {
-      return refused(which + (kid.empty() ? "is the second one without a kid"
-                                          : "has the kid of another one"));
+      return refused(which + (kid.empty() ? "it is the second one without a kid"
+                                          : "it has the kid of another one"));
     }
     kids.push_back(kid);
     if (!is_for_signatures(jwk)) continue;
     const auto algorithm = algorithm_of(jwk, algorithms);
     if (!algorithm && jwk.member("alg").exists()) continue;
-    if (!algorithm) return refused(which + "names no alg and none of the configured ones fits it");
+    if (!algorithm) return refused(which + "it names no alg and none of the configured ones fits it");
     auto made = make_key(jwk, *algorithm);
     if (const auto* rejected = std::get_if<Key::Rejected>(&made)) {
       return refused(which + rejected->why);
