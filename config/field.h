@@ -4,9 +4,9 @@
 #pragma once
 
 #include <functional>
-#include <initializer_list>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -174,6 +174,9 @@ template <typename T>
       [member](const T& object) { return write(object.*member); });
 }
 
+// What is printed instead of a secret. Too short to be one.
+inline constexpr const char* masked_secret = "***";
+
 // A secret written in place; printed masked. Its twin `<name>_file` is a line of its own.
 template <typename T>
 [[nodiscard]] Field<T> secret(const char* name, Secret T::*member, const char* meaning) {
@@ -185,10 +188,12 @@ template <typename T>
         read(reader, node, path, about, target.value);
         target.at = node.at;
         if (!target.file.empty()) {
-          reader.report.problem(node.at, path, "and its _file form exclude each other");
+          reader.report.problem(node.at, path, "is set beside its _file form; keep one of the two");
         }
       },
-      [member](const T& object) { return write(std::string((object.*member).value.empty() ? "" : "***")); });
+      [member](const T& object) {
+        return (object.*member).value.empty() ? Node{} : Node::scalar(masked_secret, true);
+      });
 }
 
 template <typename T>
@@ -201,7 +206,7 @@ template <typename T>
         read_file_name(reader, node, path, target.file);
         target.at = node.at;
         if (!target.value.empty()) {
-          reader.report.problem(node.at, path, "and the secret in place exclude each other");
+          reader.report.problem(node.at, path, "is set beside the secret in place; keep one of the two");
         }
       },
       [member](const T& object) { return write((object.*member).file); });

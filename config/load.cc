@@ -59,8 +59,7 @@ Loaded load(std::string_view text, const std::string& file_name, const std::stri
   auto document = parse_yaml(text, file_name);
   report.add(document.problems);
   // Without a tree every required key would be missing: say only what is wrong with the text.
-  const bool has_tree = !document.root.members.empty() || document.problems.empty();
-  if (has_tree) {
+  if (document.usable) {
     report.learn_places(document.root);
     expand_variables(document.root, "", environment, report);
     Reader reader{report, directory};

@@ -14,10 +14,11 @@ Loaded quick_config(const std::string& upstream_url, const std::string& listen) 
   listener.address = listen.empty() ? "127.0.0.1:8080" : listen;
   Upstream& upstream = config.upstreams.emplace_back();
   upstream.name = "app";
+  upstream.endpoints = {upstream_url};
   // A URL copied from a browser ends with `/`.
-  upstream.endpoints = {upstream_url.substr(0, upstream_url.size() -
-                                                   (upstream_url.rfind("http", 0) == 0 &&
-                                                    upstream_url.back() == '/'))};
+  if (upstream_url.rfind("http://", 0) == 0 && upstream_url.back() == '/') {
+    upstream.endpoints.front().pop_back();
+  }
   config.cookies.secure = false;
   if (auto wrong = check_upstream_endpoint(upstream.endpoints.front()); !wrong.empty()) {
     loaded.problems.push_back(Problem{"", {}, "--upstream", std::move(wrong)});

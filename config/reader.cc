@@ -60,6 +60,14 @@ std::size_t edit_distance(const std::string& a, const std::string& b) {
   return row[b.size()];
 }
 
+// How unlike a known key is what was written; half a name (`timeout`) is nearly right.
+std::size_t unlikeness(const std::string& written, const std::string& known) {
+  const bool is_part = written.size() >= 4 && known.size() >= 4 &&
+                       (known.find(written) != std::string::npos ||
+                        written.find(known) != std::string::npos);
+  return is_part ? 1 : edit_distance(written, known);
+}
+
 void read_texts(Reader& reader, const Node& list, const std::string& key,
                 const Description& about, std::vector<std::string>& value) {
   value.clear();
@@ -256,7 +264,7 @@ void report_unknown_key(Reader& reader, const Member& member, const std::string&
     const auto written = member.key.substr(0, 64);  // the distance costs its length each time
     const auto nearest = std::min_element(
         known.begin(), known.end(), [&](const std::string& a, const std::string& b) {
-          return edit_distance(written, a) < edit_distance(written, b);
+          return unlikeness(written, a) < unlikeness(written, b);
         });
     message += "; the nearest known key is `" + *nearest + "`";
   }

@@ -484,32 +484,10 @@ Section<Config> config_keys() {
   };
 }
 
-Section<UserEntry> user_keys() {
-  using T = UserEntry;
-  return {
-      key("username", &T::username, "The login name; also the `sub` of tokens.").required(),
-      key("password_hash", &T::password_hash,
-          "An argon2id, bcrypt, scrypt or yescrypt hash; `gatehouse hash-password` makes one.")
-          .required(),
-      key("email", &T::email, "The user's e-mail address."),
-      key("name", &T::name, "The user's name for display."),
-      key("groups", &T::groups, "The user's groups."),
-      key("scopes", &T::scopes, "The scopes of the user's tokens."),
-      key("claims", &T::claims, "Further claims of the user's tokens."),
-      key("disabled", &T::disabled, "Refuse logins and end the sessions of this user."),
-  };
-}
-
 }  // namespace
 
 const Section<Config>& config_table() {
   static const Section<Config> table = config_keys();
-  return table;
-}
-
-const Section<UsersFile>& users_table() {
-  static const Section<UsersFile> table{
-      list("users", &UsersFile::users, user_keys(), "Who may log in.").required()};
   return table;
 }
 

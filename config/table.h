@@ -1,4 +1,4 @@
-// The one table of everything that may stand in gatehouse.yaml and in users.yaml. Loading, the
+// The one table of everything that may stand in gatehouse.yaml. Loading, the
 // suggestions for unknown keys, the effective configuration, the JSON schema and the reference are
 // all made from it: a new key is a member in config.h and a line in table.cc.
 // Built at first use, immutable afterwards; safe from any thread.
@@ -8,12 +8,10 @@
 
 #include "config/config.h"
 #include "config/field.h"
-#include "config/users_file.h"
 
 namespace config {
 
 [[nodiscard]] const Section<Config>& config_table();
-[[nodiscard]] const Section<UsersFile>& users_table();
 
 // The same as plain data, with defaults as text.
 [[nodiscard]] const std::vector<Description>& config_descriptions();

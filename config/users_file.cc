@@ -6,8 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include "config/field.h"
 #include "config/report.h"
-#include "config/table.h"
 #include "config/yaml.h"
 
 namespace config {
@@ -17,6 +17,28 @@ constexpr std::size_t users_max = 10'000;
 constexpr std::size_t name_bytes_max = 256;
 constexpr std::size_t claim_bytes_max = 1'024;
 constexpr YamlLimits yaml_limits{8 * 1024 * 1024, 400'000, 8};
+
+Section<UserEntry> user_keys() {
+  using T = UserEntry;
+  return {
+      key("username", &T::username, "The login name; also the `sub` of tokens.").required(),
+      key("password_hash", &T::password_hash,
+          "An argon2id, bcrypt, scrypt or yescrypt hash; `gatehouse hash-password` makes one.")
+          .required(),
+      key("email", &T::email, "The user's e-mail address."),
+      key("name", &T::name, "The user's name for display."),
+      key("groups", &T::groups, "The user's groups."),
+      key("scopes", &T::scopes, "The scopes of the user's tokens."),
+      key("claims", &T::claims, "Further claims of the user's tokens."),
+      key("disabled", &T::disabled, "Refuse logins and end the sessions of this user."),
+  };
+}
+
+const Section<UsersFile>& users_table() {
+  static const Section<UsersFile> table{
+      list("users", &UsersFile::users, user_keys(), "Who may log in.").required()};
+  return table;
+}
 
 // Printable ASCII, with blanks only inside. A header could carry nothing else unchanged: backends
 // trim or decode the rest (SECURITY A09).
@@ -74,7 +96,7 @@ UsersFile parse_users_yaml(std::string_view text, const std::string& file_name) 
   Report report(file_name);
   auto document = parse_yaml(text, file_name, yaml_limits);
   report.add(document.problems);
-  if (!document.root.members.empty() || document.problems.empty()) {
+  if (document.usable) {
     report.learn_places(document.root);
     Reader reader{report, ""};
     read_section(reader, document.root, "", users_table(), file);

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "config/field.h"
 #include "config/syntax.h"
 #include "config/validate.h"
 
@@ -106,7 +107,9 @@ void check_refresh_keys(const Tokens& tokens, Report& report) {
     for (const auto& other : tokens.access.keys) {
       const bool same_file = !key.secret.file.empty() && (key.secret.file == other.secret.file ||
                                                           key.secret.file == other.key_file);
-      const bool same_text = !key.secret.value.empty() && key.secret.value == other.secret.value;
+      // Masked ones come from a printed configuration and only look alike.
+      const bool same_text = !key.secret.value.empty() && key.secret.value != masked_secret &&
+                             key.secret.value == other.secret.value;
       if (same_file || same_text) {
         report.problem(name, "is the same key as an access key; make another one");
       }
@@ -149,7 +152,7 @@ void check_trusted_issuers(const Config& config, Report& report) {
     if (issuer.issuer.empty()) {
       report.problem(name, "must not be empty");
     } else if (const auto [first, is_new] = owners.emplace(issuer.issuer, name); !is_new) {
-      report.problem(name, "is already the issuer of " + first->second);
+      report.problem(name, "is already used by " + first->second);
     }
     // Without an audience, tokens that the issuer made for other applications would be taken.
     if (issuer.audience.empty()) {
@@ -195,7 +198,9 @@ void check_made_keys(const Config& config, Report& report) {
 
 void validate_tokens(const Config& config, Report& report) {
   const auto& tokens = config.tokens;
-  if (!is_plain_text(tokens.issuer)) { report.problem("tokens.issuer", "must not be empty"); }
+  if (!is_plain_text(tokens.issuer)) {
+    report.problem("tokens.issuer", "must be printable ASCII and not empty");
+  }
   if (tokens.audience.empty()) {
     report.problem("tokens.audience", "needs at least one audience");
   }

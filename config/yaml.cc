@@ -225,6 +225,10 @@ Document parse_yaml(std::string_view text, const std::string& file_name,
     document.root = Node::map();
     document.root.at = {1, 1};
   }
+  if (document.root.kind != Node::Kind::map) {
+    return failed(file_name, document.root.at, "expects keys with values (`key: value`)");
+  }
+  document.usable = true;
   return document;
 }
 

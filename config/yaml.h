@@ -42,8 +42,9 @@ struct YamlLimits {
 };
 
 struct Document {
-  Node root;                      // an empty map for an empty document
-  std::vector<Problem> problems;  // duplicate keys leave the tree usable; others leave it empty
+  Node root;                      // a map, empty for an empty document
+  bool usable = false;            // duplicate keys leave it usable, other problems do not
+  std::vector<Problem> problems;
 };
 
 [[nodiscard]] Document parse_yaml(std::string_view text, const std::string& file_name,
