@@ -1,0 +1,120 @@
+// Body pieces; see body.h.
+#include "proxy/body.h"
+
+#include <algorithm>
+#include <boost/asio/error.hpp>
+
+namespace proxy {
+
+void BodyReader::start(net::Stream& stream, http::Body body, http::Buffer& input,
+                       std::size_t offset, http::Buffer& relay) {
+  stream_ = &stream;
+  body_ = body;
+  input_ = &input;
+  relay_ = &relay;
+  position_ = offset;
+  remaining_ = body.length;
+  bytes_ = 0;
+  decoder_.reset();
+  started_ = input.size() > offset;
+  end_ = body.kind == http::BodyKind::none ||
+         (body.kind == http::BodyKind::length && body.length == 0);
+}
+
+std::string_view BodyReader::unread() const { return input_->view().substr(position_); }
+
+std::string_view BodyReader::rest() const {
+  return input_ == nullptr ? std::string_view{} : unread();
+}
+
+// One chunk's data, and whether the body ends right behind it: then both go out in one write.
+bool BodyReader::decode_chunks(BodyPiece& piece) {
+  for (;;) {
+    const auto step = decoder_.next(unread());
+    if (step.state == http::ChunkedDecoder::State::data && !piece.data.empty()) return true;
+    position_ += step.consumed;
+    switch (step.state) {
+      case http::ChunkedDecoder::State::need_more:
+        return !piece.data.empty();
+      case http::ChunkedDecoder::State::failed:
+        // What was decoded before is dropped with it: a malformed body is not relayed further.
+        piece.outcome = BodyPiece::Outcome::malformed;
+        return true;
+      case http::ChunkedDecoder::State::end:
+        piece.end = end_ = true;
+        return true;
+      case http::ChunkedDecoder::State::data:
+        piece.data = step.data;
+        bytes_ += step.data.size();
+        break;
+    }
+  }
+}
+
+bool BodyReader::next_buffered(BodyPiece& piece) {
+  piece = BodyPiece{};
+  if (end_) {
+    piece.end = true;
+    return true;
+  }
+  const std::string_view input = unread();
+  if (input.empty()) return false;
+  started_ = true;
+  if (body_.kind == http::BodyKind::chunked) return decode_chunks(piece);
+  const std::size_t take =
+      body_.kind == http::BodyKind::length
+          ? static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, input.size()))
+          : input.size();
+  piece.data = input.substr(0, take);
+  position_ += take;
+  bytes_ += take;
+  if (body_.kind == http::BodyKind::length) {
+    remaining_ -= take;
+    piece.end = end_ = remaining_ == 0;
+  }
+  return true;
+}
+
+net::Task<BodyPiece> BodyReader::next(std::chrono::milliseconds timeout) {
+  BodyPiece piece;
+  while (!next_buffered(piece)) {
+    // The decoder keeps what it needs of an unfinished line itself, so all input is spent here.
+    input_ = relay_;
+    relay_->clear();
+    position_ = 0;
+    std::span<char> room = relay_->reserve(http::Buffer::block_bytes);
+    // Bytes behind a body of known length belong to the next request: they stay in the kernel.
+    if (body_.kind == http::BodyKind::length && remaining_ < room.size()) {
+      room = room.first(static_cast<std::size_t>(remaining_));
+    }
+    const net::IoResult got = co_await stream_->read_some(room, timeout);
+    if (got.error == boost::asio::error::eof && body_.kind == http::BodyKind::until_close) {
+      piece.end = end_ = true;
+      co_return piece;
+    }
+    if (got.error) {
+      piece.outcome = BodyPiece::Outcome::failed;
+      piece.error = got.error;
+      co_return piece;
+    }
+    relay_->commit(got.bytes);
+  }
+  co_return piece;
+}
+
+void BodyFramer::add(std::string_view data, bool end, net::Pieces& pieces) {
+  if (kind_ != http::BodyKind::chunked) {
+    pieces.add(data);
+    return;
+  }
+  if (data.empty()) {
+    if (end) pieces.add(http::last_chunk);
+    return;
+  }
+  const std::size_t line = http::chunk_header(data.size(), chunk_line_);
+  pieces.add({chunk_line_.data(), line});
+  pieces.add(data);
+  pieces.add(end ? std::string_view("\r\n0\r\n\r\n") : http::chunk_end);
+}
+
+}  // namespace proxy

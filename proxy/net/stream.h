@@ -1,0 +1,122 @@
+// A connected, non-blocking byte stream (TCP or unix socket) with a timeout per direction. Every
+// operation that can wait on the peer takes the timeout as an argument; a deadline cancels the
+// waiting operation and leaves the stream open, and the caller decides. Writes are tried at once and
+// wait only for what the kernel did not take; reads are left to the event loop, which knows from the
+// last short read that nothing is there yet: a request costs two receives and two sends.
+// One thread, one reader and one writer at a time. Must outlive its pending operations.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <array>
+#include <boost/asio/basic_stream_socket.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/system/error_code.hpp>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/net/address.h"
+#include "proxy/net/deadline.h"
+#include "proxy/net/task.h"
+
+namespace proxy::net {
+
+using Socket =
+    boost::asio::basic_stream_socket<boost::asio::generic::stream_protocol, Executor>;
+
+// `error` is timed_out after the timeout, eof at the peer's end, otherwise the system's.
+struct IoResult {
+  std::size_t bytes = 0;
+  boost::system::error_code error;
+};
+
+// Up to four pieces that are written one behind the other, without copying.
+class Pieces {
+ public:
+  Pieces() = default;
+  explicit Pieces(std::string_view only) { add(only); }
+  void add(std::string_view piece);
+  [[nodiscard]] std::size_t size() const;
+  [[nodiscard]] bool empty() const { return count_ == 0; }
+
+ private:
+  friend class Stream;
+  void consume(std::size_t bytes);
+  std::array<iovec, 4> pieces_{};
+  std::size_t count_ = 0;
+};
+
+class Stream {
+ public:
+  // Takes an open, connected, non-blocking descriptor.
+  Stream(const Executor& executor, Wheel& wheel, int family, int descriptor);
+  ~Stream();
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  [[nodiscard]] Task<IoResult> read_some(std::span<char> into, std::chrono::milliseconds timeout);
+  // Returns when there is something to read (or the end), without needing a buffer.
+  [[nodiscard]] Task<boost::system::error_code> wait_readable(std::chrono::milliseconds timeout);
+  // Writes everything; the timeout is for each piece of progress.
+  [[nodiscard]] Task<boost::system::error_code> write_all(Pieces pieces,
+                                                          std::chrono::milliseconds timeout);
+  // What the kernel takes now, without waiting; would_block when that is nothing.
+  [[nodiscard]] IoResult write_now(Pieces& pieces);
+  // What is there now, without waiting; would_block when that is nothing.
+  [[nodiscard]] IoResult read_now(std::span<char> into);
+
+  // After a connect that is in progress: no error once it has succeeded.
+  [[nodiscard]] Task<boost::system::error_code> wait_connected(std::chrono::milliseconds timeout);
+
+  // Ends the waiting reader (or both directions) with operation_aborted; the stream stays usable.
+  void cancel_read();
+  void cancel();
+  // True when the peer has closed its side (or reset) and nothing is left to read.
+  [[nodiscard]] bool peer_closed();
+  // True when bytes or an end are waiting: an idle upstream connection must have neither.
+  [[nodiscard]] bool has_input();
+  void shutdown_send();
+  void close();
+  // Closes with a reset, so that a truncated answer never looks complete.
+  void abort();
+  [[nodiscard]] bool is_open() const { return socket_.is_open(); }
+  [[nodiscard]] int descriptor() { return socket_.native_handle(); }
+
+ private:
+  struct Timeout final : Deadline {
+    Timeout(Wheel& wheel, Stream& owner) : Deadline(wheel), stream(owner) {}
+    void on_expired() override;
+    Stream& stream;
+    bool expired = false;
+  };
+  [[nodiscard]] Task<boost::system::error_code> wait_writable(std::chrono::milliseconds timeout);
+
+  Socket socket_;
+  Timeout read_timeout_;
+  Timeout write_timeout_;
+  bool read_cancelled_ = false;
+  bool write_cancelled_ = false;
+};
+
+struct ConnectResult {
+  std::unique_ptr<Stream> stream;  // null on error
+  boost::system::error_code error;
+};
+// Connects without blocking. `address` is numeric or a unix path.
+[[nodiscard]] Task<ConnectResult> connect(const Executor& executor, Wheel& wheel,
+                                          const Endpoint& address,
+                                          std::chrono::milliseconds timeout);
+
+// Numeric addresses of a name, in the system's order.
+struct Resolved {
+  std::vector<std::string> addresses;
+  boost::system::error_code error;
+};
+[[nodiscard]] Task<Resolved> resolve(const Executor& executor, const std::string& host);
+
+}  // namespace proxy::net
