@@ -27,28 +27,24 @@ std::string_view BodyReader::rest() const {
   return input_ == nullptr ? std::string_view{} : unread();
 }
 
-// One chunk's data, and whether the body ends right behind it: then both go out in one write.
+// One chunk's data, and whether the body ends right behind it: then both go out in one write. The
+// look ahead is done on a copy of the decoder, kept only if it met no further data.
 bool BodyReader::decode_chunks(BodyPiece& piece) {
-  for (;;) {
-    const auto step = decoder_.next(unread());
-    if (step.state == http::ChunkedDecoder::State::data && !piece.data.empty()) return true;
+  using State = http::ChunkedDecoder::State;
+  auto step = decoder_.next(unread());
+  position_ += step.consumed;
+  if (step.state == State::data) {
+    piece.data = step.data;
+    bytes_ += step.data.size();
+    http::ChunkedDecoder ahead = decoder_;
+    step = ahead.next(unread());
+    if (step.state == State::data || step.state == State::failed) return true;
+    decoder_ = ahead;
     position_ += step.consumed;
-    switch (step.state) {
-      case http::ChunkedDecoder::State::need_more:
-        return !piece.data.empty();
-      case http::ChunkedDecoder::State::failed:
-        // What was decoded before is dropped with it: a malformed body is not relayed further.
-        piece.outcome = BodyPiece::Outcome::malformed;
-        return true;
-      case http::ChunkedDecoder::State::end:
-        piece.end = end_ = true;
-        return true;
-      case http::ChunkedDecoder::State::data:
-        piece.data = step.data;
-        bytes_ += step.data.size();
-        break;
-    }
   }
+  if (step.state == State::failed) piece.outcome = BodyPiece::Outcome::malformed;
+  if (step.state == State::end) piece.end = end_ = true;
+  return step.state != State::need_more || !piece.data.empty();
 }
 
 bool BodyReader::next_buffered(BodyPiece& piece) {
