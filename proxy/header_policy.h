@@ -3,8 +3,8 @@
 // allocates nothing beyond the output.
 #pragma once
 
-#include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,7 +18,7 @@ namespace proxy {
 
 // What is known about the client's side of a request, for X-Forwarded-*.
 struct Forwarding {
-  std::string_view client;      // address of the client
+  std::string_view peer;        // who connected to us
   std::string_view chain;       // the X-Forwarded-For a trusted proxy sent; empty: none
   std::string_view scheme;      // "http" or "https"
   std::string_view host;        // authority the client asked for
@@ -35,8 +35,10 @@ class HeaderPolicy {
   // X-Forwarded-*, Forwarded, X-Real-IP, X-Original-*, X-Rewrite-URL, hop-by-hop fields and
   // look-alikes of framing fields, compared by their folded names.
   [[nodiscard]] bool drops(const http::Field& field) const;
-  // Whole lines with the identity of a verified token; rendered once per token.
-  [[nodiscard]] std::string identity_lines(const auth::Principal& principal) const;
+  // Whole lines with the identity of a verified token; rendered once per token. A claim that the
+  // principal lacks has no line (and the client's copy is dropped all the same, SECURITY A13).
+  // nullopt when a value could not stand in a header: the request is refused then.
+  [[nodiscard]] std::optional<std::string> identity_lines(const auth::Principal& principal) const;
   // The request's fields that remain, in order and as sent; cookies without ours.
   void append_client_fields(const http::RequestHead& head, bool has_identity,
                             http::Buffer& out) const;
@@ -49,7 +51,7 @@ class HeaderPolicy {
 
  private:
   std::vector<config::IdentityHeader> identity_;
-  std::vector<std::string> managed_;        // folded names, sorted
+  std::vector<std::uint64_t> managed_;  // hashes of folded names, sorted
   std::string refresh_cookie_;
   std::string access_cookie_;
   config::Authorization authorization_ = config::Authorization::remove;

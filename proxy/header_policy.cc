@@ -1,0 +1,221 @@
+// Dropping and adding fields; see header_policy.h.
+#include "proxy/header_policy.h"
+
+#include <algorithm>
+
+#include "proxy/http/cookie.h"
+#include "proxy/http/guard.h"
+
+namespace proxy {
+namespace {
+
+using http::HeaderId;
+
+struct Preset {
+  const char* header;
+  const char* claim;
+};
+constexpr Preset oauth2_proxy[] = {{"X-Forwarded-User", "sub"},
+                                   {"X-Forwarded-Email", "email"},
+                                   {"X-Forwarded-Groups", "groups"},
+                                   {"X-Forwarded-Preferred-Username", "preferred_username"}};
+constexpr Preset authelia[] = {{"Remote-User", "sub"},
+                               {"Remote-Email", "email"},
+                               {"Remote-Groups", "groups"},
+                               {"Remote-Name", "name"}};
+constexpr Preset x_auth_request[] = {{"X-Auth-Request-User", "sub"},
+                                     {"X-Auth-Request-Email", "email"},
+                                     {"X-Auth-Request-Groups", "groups"},
+                                     {"X-Auth-Request-Preferred-Username", "preferred_username"}};
+
+// Fields whose look-alikes a lenient backend could take for the real thing (SECURITY P6, D26), and
+// what other proxies use to pass on a path or an identity. Written as header names, kept folded.
+constexpr const char* always_managed[] = {
+    "Authorization", "Connection",    "Content-Length", "Content-Type",      "Cookie",
+    "Expect",        "Forwarded",     "Host",           "Keep-Alive",        "Proxy-Authorization",
+    "TE",            "Trailer",       "Upgrade",        "Transfer-Encoding", "Proxy-Connection",
+    "X-Real-IP",     "X-Rewrite-URL", "X-Request-Id",   "HTTP2-Settings",    "X-Client-IP",
+    "True-Client-IP", "Client-Cert",  "Proxy"};
+
+constexpr std::string_view managed_prefixes[] = {"xforwarded", "xoriginal", "xenvoy"};
+
+char folded_char(char c) {
+  if (c >= 'A' && c <= 'Z') return static_cast<char>(c - 'A' + 'a');
+  if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) return c;
+  return 0;
+}
+
+bool folded_starts_with(std::string_view name, std::string_view prefix) {
+  std::size_t matched = 0;
+  for (const char raw : name) {
+    const char c = folded_char(raw);
+    if (c == 0) continue;
+    if (c != prefix[matched]) return false;
+    if (++matched == prefix.size()) return true;
+  }
+  return false;
+}
+
+// Known names that the proxy writes itself or that end at this hop (RFC 9110 section 7.6.1).
+bool is_hop_or_ours(HeaderId id) {
+  switch (id) {
+    case HeaderId::connection:
+    case HeaderId::content_length:
+    case HeaderId::expect:
+    case HeaderId::forwarded:
+    case HeaderId::host:
+    case HeaderId::http2_settings:
+    case HeaderId::keep_alive:
+    case HeaderId::proxy_authorization:
+    case HeaderId::proxy_connection:
+    case HeaderId::te:
+    case HeaderId::trailer:
+    case HeaderId::transfer_encoding:
+    case HeaderId::upgrade:
+    case HeaderId::x_request_id:
+      return true;
+    default:
+      return false;
+  }
+}
+
+void append_field(std::string_view name, std::string_view value, http::Buffer& out) {
+  out.append(name);
+  out.append(": ");
+  out.append(value);
+  out.append("\r\n");
+}
+
+// Whether Connection can name a field at all: nearly always it says keep-alive, close or Upgrade.
+bool names_fields(std::string_view connection) {
+  return !connection.empty() && !http::equal_ignoring_case(connection, "keep-alive") &&
+         !http::equal_ignoring_case(connection, "close") &&
+         !http::equal_ignoring_case(connection, "upgrade");
+}
+
+template <class Head>
+bool is_named_by_connection(const Head& head, std::string_view name) {
+  return std::any_of(head.fields.begin(), head.fields.end(), [name](const http::Field& field) {
+    return field.id == HeaderId::connection && http::has_token(field.value, name);
+  });
+}
+
+}  // namespace
+
+HeaderPolicy::HeaderPolicy(const config::Config& config, std::string refresh_cookie,
+                           std::string access_cookie)
+    : refresh_cookie_(std::move(refresh_cookie)),
+      access_cookie_(std::move(access_cookie)),
+      authorization_(config.identity.authorization) {
+  const auto add_preset = [this](const auto& preset) {
+    for (const Preset& entry : preset) identity_.push_back({entry.header, entry.claim, {}});
+  };
+  switch (config.identity.preset) {
+    case config::IdentityPreset::oauth2_proxy: add_preset(oauth2_proxy); break;
+    case config::IdentityPreset::authelia: add_preset(authelia); break;
+    case config::IdentityPreset::x_auth_request: add_preset(x_auth_request); break;
+    case config::IdentityPreset::none: break;
+  }
+  identity_.insert(identity_.end(), config.identity.headers.begin(), config.identity.headers.end());
+
+  std::vector<std::string> names;
+  for (const config::IdentityHeader& entry : identity_) names.push_back(http::fold(entry.header));
+  // Every preset's names are dropped, the unused ones too: an application that trusts one of them
+  // must not meet the client's copy because another preset is configured.
+  for (const Preset& entry : oauth2_proxy) names.push_back(http::fold(entry.header));
+  for (const Preset& entry : authelia) names.push_back(http::fold(entry.header));
+  for (const Preset& entry : x_auth_request) names.push_back(http::fold(entry.header));
+  for (const char* name : always_managed) names.push_back(http::fold(name));
+  for (const std::string& name : names) managed_.push_back(http::folded_hash(name));
+  std::sort(managed_.begin(), managed_.end());
+  managed_.erase(std::unique(managed_.begin(), managed_.end()), managed_.end());
+}
+
+bool HeaderPolicy::drops(const http::Field& field) const {
+  if (is_hop_or_ours(field.id)) return true;
+  // The proper spelling of these two is handled where the head is written.
+  if (field.id != HeaderId::other) return false;
+  if (std::binary_search(managed_.begin(), managed_.end(), http::folded_hash(field.name))) {
+    return true;
+  }
+  return std::any_of(std::begin(managed_prefixes), std::end(managed_prefixes),
+                     [&field](std::string_view prefix) {
+                       return folded_starts_with(field.name, prefix);
+                     });
+}
+
+std::optional<std::string> HeaderPolicy::identity_lines(const auth::Principal& principal) const {
+  std::string lines;
+  for (const config::IdentityHeader& entry : identity_) {
+    const std::string value = auth::claim_text(principal, entry.claim);
+    if (value.empty()) continue;
+    if (!auth::is_safe_header_value(value)) return std::nullopt;
+    lines += entry.header + ": " + value + "\r\n";
+  }
+  return lines;
+}
+
+void HeaderPolicy::append_client_fields(const http::RequestHead& head, bool has_identity,
+                                        http::Buffer& out) const {
+  const bool check_connection = names_fields(head.value(HeaderId::connection));
+  const bool keep_authorization =
+      authorization_ == config::Authorization::keep ||
+      (authorization_ == config::Authorization::access_token && has_identity);
+  for (const http::Field& field : head.fields) {
+    if (drops(field)) continue;
+    if (field.id == HeaderId::authorization && !keep_authorization) continue;
+    if (check_connection && is_named_by_connection(head, field.name)) continue;
+    if (field.id != HeaderId::cookie) {
+      append_field(field.name, field.value, out);
+      continue;
+    }
+    // Nearly always our cookie is not there and the field goes out as it came.
+    if (http::find_cookie(field.value, refresh_cookie_).count == 0 &&
+        http::find_cookie(field.value, access_cookie_).count == 0) {
+      append_field(field.name, field.value, out);
+      continue;
+    }
+    std::string rest;
+    if (http::append_without(field.value, refresh_cookie_, access_cookie_, rest)) {
+      append_field(field.name, rest, out);
+    }
+  }
+}
+
+void HeaderPolicy::append_forwarding(const Forwarding& forwarding, http::Buffer& out) {
+  out.append("X-Forwarded-For: ");
+  if (!forwarding.chain.empty()) {
+    out.append(forwarding.chain);
+    out.append(", ");
+  }
+  out.append(forwarding.peer);
+  out.append("\r\nX-Forwarded-Proto: ");
+  out.append(forwarding.scheme);
+  out.append("\r\n");
+  if (!forwarding.host.empty()) append_field("X-Forwarded-Host", forwarding.host, out);
+  append_field("X-Forwarded-Port", forwarding.port, out);
+  append_field("X-Request-Id", forwarding.request_id, out);
+}
+
+void HeaderPolicy::append_response_fields(const http::ResponseHead& head, http::Buffer& out) {
+  const bool check_connection = names_fields(head.value(HeaderId::connection));
+  for (const http::Field& field : head.fields) {
+    switch (field.id) {
+      case HeaderId::connection:
+      case HeaderId::content_length:
+      case HeaderId::keep_alive:
+      case HeaderId::proxy_connection:
+      case HeaderId::te:
+      case HeaderId::trailer:
+      case HeaderId::transfer_encoding:
+      case HeaderId::upgrade:
+        continue;
+      default:
+        break;
+    }
+    if (check_connection && is_named_by_connection(head, field.name)) continue;
+    append_field(field.name, field.value, out);
+  }
+}
+
+}  // namespace proxy

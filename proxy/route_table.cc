@@ -1,0 +1,140 @@
+// Matching rules; see route_table.h.
+#include "proxy/route_table.h"
+
+#include <algorithm>
+
+namespace proxy {
+namespace {
+
+constexpr std::uint32_t bit(http::Method method) {
+  return 1U << static_cast<unsigned>(method);
+}
+
+constexpr std::uint32_t default_methods =
+    bit(http::Method::get) | bit(http::Method::head) | bit(http::Method::post) |
+    bit(http::Method::put) | bit(http::Method::patch) | bit(http::Method::delete_) |
+    bit(http::Method::options);
+
+std::vector<std::string> split_segments(std::string_view pattern) {
+  std::vector<std::string> segments;
+  pattern.remove_prefix(1);
+  for (;;) {
+    const auto slash = pattern.find('/');
+    segments.emplace_back(pattern.substr(0, slash));
+    if (slash == std::string_view::npos) return segments;
+    pattern.remove_prefix(slash + 1);
+  }
+}
+
+// A host rule is compared without case and without the root's dot (SECURITY B09).
+std::string_view without_root_dot(std::string_view host) {
+  return host.ends_with('.') ? host.substr(0, host.size() - 1) : host;
+}
+
+std::string lower(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return result;
+}
+
+bool matches_path(const std::vector<std::string>& segments, std::string_view path) {
+  if (path.empty() || path.front() != '/') return false;
+  path.remove_prefix(1);
+  bool more = true;  // whether the path has another segment
+  for (const std::string& segment : segments) {
+    if (segment == "**") return true;  // the rest, and also nothing: /assets/** is also /assets
+    if (!more) return false;
+    const auto slash = path.find('/');
+    const auto part = path.substr(0, slash);
+    if (segment == "*" ? part.empty() : part != segment) return false;
+    more = slash != std::string_view::npos;
+    path.remove_prefix(more ? slash + 1 : path.size());
+  }
+  return !more;
+}
+
+bool is_same_place(const Route& a, const Route& b) {
+  return a.host == b.host && a.segments == b.segments;
+}
+
+std::size_t upstream_index(const config::Config& config, const std::string& name) {
+  const std::string& wanted = name.empty() ? "app" : name;
+  for (std::size_t i = 0; i < config.upstreams.size(); ++i) {
+    if (config.upstreams[i].name == wanted) return i;
+  }
+  return 0;  // the only one: validate.cc refuses anything else
+}
+
+}  // namespace
+
+RouteTable::RouteTable(const config::Config& config) {
+  for (const config::Route& from : config.routes) {
+    Route route;
+    route.name = from.name.empty() ? from.path : from.name;
+    route.host = lower(without_root_dot(from.host));
+    route.segments = split_segments(from.path);
+    for (const std::string& method : from.methods) route.methods |= bit(http::method_from(method));
+    route.is_public = from.access == config::Access::is_public;
+    route.websocket = from.websocket;
+    route.legacy_paths = from.paths == config::Paths::legacy;
+    route.strip_prefix = from.strip_prefix;
+    route.requirement = {from.require.groups, from.require.scopes, from.require.claims};
+    route.upstream = upstream_index(config, from.upstream);
+    routes_.push_back(std::move(route));
+  }
+  default_route_.name = "default";
+  default_route_.segments = {"**"};
+  default_route_.upstream = upstream_index(config, "");
+}
+
+namespace {
+
+bool takes(const Route& route, http::Method method) {
+  return ((route.methods == 0 ? default_methods : route.methods) & bit(method)) != 0;
+}
+
+bool matches_host(const Route& route, std::string_view host) {
+  return route.host.empty() || http::equal_ignoring_case(route.host, without_root_dot(host));
+}
+
+}  // namespace
+
+RouteMatch RouteTable::match(std::string_view host, std::string_view path,
+                             http::Method method) const {
+  for (std::size_t i = 0; i < routes_.size(); ++i) {
+    if (!matches_host(routes_[i], host) || !matches_path(routes_[i].segments, path)) continue;
+    // This place decides. Only its direct neighbours of equal host and path may take the method;
+    // a rule further down must never open what this one closes.
+    for (std::size_t j = i; j < routes_.size() && is_same_place(routes_[i], routes_[j]); ++j) {
+      if (takes(routes_[j], method)) return {RouteMatch::Kind::route, &routes_[j]};
+    }
+    return {RouteMatch::Kind::method_not_allowed, &routes_[i]};
+  }
+  const bool known = takes(default_route_, method);
+  return {known ? RouteMatch::Kind::default_rule : RouteMatch::Kind::method_not_allowed,
+          &default_route_};
+}
+
+std::string RouteTable::allowed_methods(std::string_view host, std::string_view path) const {
+  std::uint32_t mask = 0;
+  for (std::size_t i = 0; i < routes_.size() && mask == 0; ++i) {
+    if (!matches_host(routes_[i], host) || !matches_path(routes_[i].segments, path)) continue;
+    for (std::size_t j = i; j < routes_.size() && is_same_place(routes_[i], routes_[j]); ++j) {
+      mask |= routes_[j].methods == 0 ? default_methods : routes_[j].methods;
+    }
+  }
+  if (mask == 0) mask = default_methods;
+  std::string list;
+  for (const auto method :
+       {http::Method::get, http::Method::head, http::Method::post, http::Method::put,
+        http::Method::patch, http::Method::delete_, http::Method::options}) {
+    if ((mask & bit(method)) == 0) continue;
+    if (!list.empty()) list += ", ";
+    list += http::name(method);
+  }
+  return list;
+}
+
+}  // namespace proxy
