@@ -18,6 +18,9 @@ namespace auth {
 struct CachedToken : boost::intrusive_ref_counter<CachedToken, boost::thread_unsafe_counter> {
   PrincipalRef principal;
   std::string identity_headers;
+  // From when on presenting it proves that its client holds its generation (family.h); Time::max()
+  // once that was noted. Kept by the owner of the cache.
+  mutable Time prove_at = Time::max();
 };
 using CachedTokenRef = boost::intrusive_ptr<const CachedToken>;
 

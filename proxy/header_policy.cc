@@ -39,6 +39,10 @@ constexpr const char* always_managed[] = {
 
 constexpr std::string_view managed_prefixes[] = {"xforwarded", "xoriginal", "xenvoy"};
 
+std::uint64_t id_bit(HeaderId id) {
+  return id == HeaderId::other ? 0 : std::uint64_t{1} << static_cast<unsigned>(id);
+}
+
 char folded_char(char c) {
   if (c >= 'A' && c <= 'Z') return static_cast<char>(c - 'A' + 'a');
   if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) return c;
@@ -119,7 +123,10 @@ HeaderPolicy::HeaderPolicy(const config::Config& config, std::string refresh_coo
   identity_.insert(identity_.end(), config.identity.headers.begin(), config.identity.headers.end());
 
   std::vector<std::string> names;
-  for (const config::IdentityHeader& entry : identity_) names.push_back(http::fold(entry.header));
+  for (const config::IdentityHeader& entry : identity_) {
+    names.push_back(http::fold(entry.header));
+    managed_ids_ |= id_bit(http::header_id(entry.header));
+  }
   // Every preset's names are dropped, the unused ones too: an application that trusts one of them
   // must not meet the client's copy because another preset is configured.
   for (const Preset& entry : oauth2_proxy) names.push_back(http::fold(entry.header));
@@ -133,8 +140,7 @@ HeaderPolicy::HeaderPolicy(const config::Config& config, std::string refresh_coo
 
 bool HeaderPolicy::drops(const http::Field& field) const {
   if (is_hop_or_ours(field.id)) return true;
-  // The proper spelling of these two is handled where the head is written.
-  if (field.id != HeaderId::other) return false;
+  if (field.id != HeaderId::other) return (managed_ids_ & id_bit(field.id)) != 0;
   if (std::binary_search(managed_.begin(), managed_.end(), http::folded_hash(field.name))) {
     return true;
   }

@@ -52,6 +52,7 @@ class HeaderPolicy {
  private:
   std::vector<config::IdentityHeader> identity_;
   std::vector<std::uint64_t> managed_;  // hashes of folded names, sorted
+  std::uint64_t managed_ids_ = 0;  // identity headers whose names are known ids
   std::string refresh_cookie_;
   std::string access_cookie_;
   config::Authorization authorization_ = config::Authorization::remove;

@@ -1,0 +1,33 @@
+// Who the client of a request is, once trusted proxies have been listened to. Everything a client
+// could forge is ignored unless the connection comes from `trusted_proxies` (SECURITY section C).
+// Pure; no allocation; views point into the head or the connection.
+#pragma once
+
+#include <string_view>
+
+#include "proxy/header_policy.h"
+#include "proxy/http/head.h"
+#include "proxy/net/address.h"
+#include "proxy/runtime.h"
+
+namespace proxy {
+
+// The TCP side of a connection, fixed when it is accepted.
+struct Peer {
+  net::Address address;
+  std::string_view text;        // "192.0.2.7"; "unix" for unix sockets
+  std::string_view local_port;  // of the listener
+};
+
+struct Client {
+  Forwarding forwarding;         // what the upstream is told
+  std::string_view address;      // for logs, throttling and session lists
+  bool peer_is_trusted = false;
+  bool ignored_forwarding = false;  // an untrusted peer sent X-Forwarded-*
+};
+
+// `forwarding.request_id` is left to the caller unless a trusted proxy sent one.
+[[nodiscard]] Client client_of(const Runtime& runtime, const Peer& peer,
+                               const http::RequestHead& head);
+
+}  // namespace proxy

@@ -1,0 +1,257 @@
+// The order of the checks; see decide.h.
+#include "proxy/decide.h"
+
+#include "proxy/http/cookie.h"
+#include "proxy/http/guard.h"
+#include "proxy/http/path.h"
+
+namespace proxy {
+namespace {
+
+using endpoints::Endpoint;
+using http::HeaderId;
+using http::Method;
+
+Decision reject(int status, std::string_view error, const Route* route = nullptr) {
+  Decision decision;
+  decision.status = status;
+  decision.error = error;
+  decision.route = route;
+  return decision;
+}
+
+std::string_view host_of(const http::RequestHead& head) {
+  const auto parts = http::split_authority(head.authority);
+  return parts ? parts->host : std::string_view{};
+}
+
+// Our own endpoints, by their exact path; sessions also with one segment behind it.
+Endpoint endpoint_at(const config::Endpoints& paths, std::string_view path) {
+  const auto is = [path](const std::string& own) { return !own.empty() && path == own; };
+  if (is(paths.login)) return Endpoint::login;
+  if (is(paths.token)) return Endpoint::token;
+  if (is(paths.logout)) return Endpoint::logout;
+  if (is(paths.jwks)) return Endpoint::jwks;
+  if (is(paths.session)) return Endpoint::session;
+  if (is(paths.userinfo)) return Endpoint::userinfo;
+  if (is(paths.sessions)) return Endpoint::sessions;
+  if (!paths.sessions.empty() && path.size() > paths.sessions.size() + 1 &&
+      path.starts_with(paths.sessions) && path[paths.sessions.size()] == '/' &&
+      path.find('/', paths.sessions.size() + 1) == std::string_view::npos) {
+    return Endpoint::sessions;
+  }
+  return Endpoint::none;
+}
+
+// Two cookies of one of our names: which one counts would be a guess (SECURITY H09).
+bool has_doubled_cookie(const Runtime& runtime, const http::RequestHead& head) {
+  int refresh = 0;
+  int access = 0;
+  for (const http::Field& field : head.fields) {
+    if (field.id != HeaderId::cookie) continue;
+    refresh += http::find_cookie(field.value, runtime.refresh_cookie.name).count;
+    access += http::find_cookie(field.value, runtime.access_cookie.name).count;
+  }
+  return refresh > 1 || access > 1;
+}
+
+struct Verified {
+  auth::CachedTokenRef token;
+  auth::Error error = auth::Error::missing;
+};
+
+// When a client that still presents this token proves that it holds its generation: `iat` has whole
+// seconds, hence one more.
+auth::Time proof_time(const Runtime& runtime, const auth::Principal& principal) {
+  if (!principal.ours || principal.session_id.empty()) return auth::Time::max();
+  return principal.issued_at + runtime.family_rules.grace + std::chrono::seconds{1};
+}
+
+Verified verify(const DecisionContext& context, std::string_view token) {
+  Verified result;
+  if (token.empty()) return result;
+  const auth::CachedToken* known = context.tokens.find(token, context.now);
+  if (known == nullptr) {
+    auto verified = context.runtime.verifier.verify(token, context.now);
+    if (!verified) {
+      result.error = verified.error();
+      return result;
+    }
+    boost::intrusive_ptr<auth::CachedToken> entry(new auth::CachedToken);
+    entry->principal = *verified;
+    entry->prove_at = proof_time(context.runtime, **verified);
+    auto lines = context.runtime.header_policy.identity_lines(**verified);
+    if (!lines) {
+      result.error = auth::Error::wrong_claims;
+      return result;
+    }
+    entry->identity_headers = std::move(*lines);
+    known = context.tokens.insert(token, entry);
+  }
+  const auth::Principal& principal = *known->principal;
+  // Foreign tokens have no session of ours; a user-wide revocation is about our users.
+  if (principal.ours && !context.revocations.empty() &&
+      context.revocations.is_revoked(principal.session_id, principal.subject,
+                                     principal.issued_at)) {
+    result.error = auth::Error::revoked;
+    return result;
+  }
+  result.token = known;
+  return result;
+}
+
+// Errors of a token that is right, but for somebody who may not.
+bool is_forbidden(auth::Error error) {
+  return error == auth::Error::insufficient_groups || error == auth::Error::insufficient_scope ||
+         error == auth::Error::insufficient_claims;
+}
+
+// Puts the outcome of a failed check into the decision: the one place where 401, 403 and 503 part.
+void refuse(Decision& decision, auth::Error error) {
+  decision.kind = Decision::Kind::reject;
+  decision.auth_error = error;
+  if (is_forbidden(error)) {
+    decision.status = 403;
+    decision.error =
+        error == auth::Error::insufficient_scope ? "insufficient_scope" : "forbidden";
+  } else if (error == auth::Error::store_unavailable || error == auth::Error::overloaded) {
+    decision.status = 503;
+    decision.error = "unavailable";
+  } else if (error == auth::Error::wrong_claims && decision.token) {
+    decision.status = 403;
+    decision.error = "forbidden";
+  } else {
+    decision.status = 401;
+    decision.error = "unauthorized";
+  }
+}
+
+// What one rule demands. False when the decision became a rejection.
+bool satisfies(Decision& decision, const RouteMatch& match) {
+  if (match.kind == RouteMatch::Kind::method_not_allowed) {
+    decision.kind = Decision::Kind::reject;
+    decision.status = 405;
+    decision.error = "method_not_allowed";
+    decision.list_methods = true;
+    return false;
+  }
+  if (match.route->is_public) return true;
+  if (!decision.token) {
+    refuse(decision, decision.auth_error);
+    return false;
+  }
+  const auto authorized = auth::authorize(*decision.token->principal, match.route->requirement);
+  if (!authorized) {
+    refuse(decision, authorized.error());
+    return false;
+  }
+  return true;
+}
+
+// The route of a path in legacy form, if it may pass: the path as sent and what a lenient backend
+// makes of it must choose the same rule, and that rule must ask for it and not be public.
+const Route* legacy_route(const RouteTable& routes, std::string_view host, std::string_view path,
+                          Method method) {
+  const RouteMatch as_sent = routes.match(host, path, method);
+  if (as_sent.kind != RouteMatch::Kind::route || !as_sent.route->legacy_paths ||
+      as_sent.route->is_public) {
+    return nullptr;
+  }
+  const std::string reduced = http::reduce(path);
+  if (http::form_of(reduced) != http::PathForm::canonical) return nullptr;
+  const RouteMatch as_read = routes.match(host, reduced, method);
+  return as_read.route == as_sent.route ? as_sent.route : nullptr;
+}
+
+// The path behind the prefix, empty when what is left would not be a path (SECURITY B04).
+std::string_view strip(std::string_view path, std::string_view prefix) {
+  if (!path.starts_with(prefix)) return {};
+  path.remove_prefix(prefix.size());
+  if (path.empty()) return "/";
+  if (path.front() != '/') return {};
+  return path;
+}
+
+Decision forward(const DecisionContext& context, const http::RequestHead& head,
+                 std::string_view host, const RouteMatch& match) {
+  Decision decision;
+  decision.route = match.route;
+  decision.path = head.path;
+  const Verified verified = verify(context, bearer_token(head));
+  decision.token = verified.token;
+  decision.auth_error = verified.error;
+  if (!satisfies(decision, match)) return decision;
+  if (!match.route->strip_prefix.empty()) {
+    decision.path = strip(head.path, match.route->strip_prefix);
+    const auto form = decision.path.empty() ? http::PathForm::refused : http::form_of(decision.path);
+    if (form != http::PathForm::canonical &&
+        !(form == http::PathForm::legacy && match.route->legacy_paths)) {
+      return reject(400, "bad_path", match.route);
+    }
+    // What the application will see falls under a rule of its own; both must hold.
+    const RouteMatch inner = context.runtime.routes.match(host, decision.path, head.method);
+    if (inner.route != match.route && !satisfies(decision, inner)) return decision;
+  }
+  if (head.wants_websocket) {
+    if (!match.route->websocket) return reject(403, "upgrade_not_allowed", match.route);
+    decision.tunnel = true;
+  }
+  decision.kind = Decision::Kind::forward;
+  return decision;
+}
+
+Decision serve(const DecisionContext& context, const http::RequestHead& head, Endpoint endpoint) {
+  Decision decision;
+  decision.kind = Decision::Kind::serve;
+  decision.endpoint = endpoint;
+  const Verified verified = verify(context, bearer_token(head));
+  decision.token = verified.token;
+  decision.auth_error = verified.error;
+  return decision;
+}
+
+}  // namespace
+
+std::string_view bearer_token(const http::RequestHead& head) {
+  constexpr std::string_view scheme = "Bearer ";
+  const std::string_view value = head.value(HeaderId::authorization);
+  if (value.size() <= scheme.size() ||
+      !http::equal_ignoring_case(value.substr(0, scheme.size()), scheme)) {
+    return {};
+  }
+  std::string_view token = value.substr(scheme.size());
+  while (!token.empty() && token.front() == ' ') token.remove_prefix(1);
+  return token;
+}
+
+Decision decide(const DecisionContext& context, const http::RequestHead& head) {
+  const Runtime& runtime = context.runtime;
+  if (head.method == Method::trace) return reject(405, "method_not_allowed");
+  if (head.method == Method::connect) {
+    // RFC 9931: after a refused CONNECT nothing on the connection can be trusted to be a request.
+    Decision decision = reject(405, "method_not_allowed");
+    decision.close = true;
+    return decision;
+  }
+  if (head.method == Method::other) return reject(501, "method_not_implemented");
+  if (head.path == "*") {
+    Decision decision = reject(204, "");  // OPTIONS *: about us, not about the application
+    decision.list_methods = true;
+    return decision;
+  }
+  if (has_doubled_cookie(runtime, head)) return reject(400, "ambiguous_credentials");
+
+  const std::string_view host = host_of(head);
+  const http::PathForm form = http::form_of(head.path);
+  if (form == http::PathForm::refused) return reject(400, "bad_path");
+  if (form == http::PathForm::legacy) {
+    const Route* route = legacy_route(runtime.routes, host, head.path, head.method);
+    if (route == nullptr) return reject(400, "bad_path");
+    return forward(context, head, host, {RouteMatch::Kind::route, route});
+  }
+  const Endpoint endpoint = endpoint_at(runtime.config.endpoints, head.path);
+  if (endpoint != Endpoint::none) return serve(context, head, endpoint);
+  return forward(context, head, host, runtime.routes.match(host, head.path, head.method));
+}
+
+}  // namespace proxy

@@ -1,0 +1,50 @@
+// What will be done with a request, as a value: the order of the security checks stands here and
+// nowhere else. No I/O, no clock, and no allocation when the token is known. A table of
+// (request, token) -> Decision is the policy test (tests/proxy/decide_test.cc).
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "auth/token_cache.h"
+#include "proxy/endpoints/endpoint.h"
+#include "proxy/http/head.h"
+#include "proxy/route_table.h"
+#include "proxy/runtime.h"
+#include "proxy/store/revocations.h"
+
+namespace proxy {
+
+struct Decision {
+  enum class Kind : std::uint8_t {
+    forward,  // to route->upstream, as `path`
+    serve,    // one of our endpoints
+    reject,   // `status` and `error`
+  };
+  Kind kind = Kind::reject;
+  int status = 400;
+  std::string_view error = "bad_request";  // the code in the answer; a literal
+  bool close = false;                      // nothing more is read from this connection
+  bool list_methods = false;               // the answer carries Allow
+  const Route* route = nullptr;            // set once a rule was chosen, for rejections too
+  std::string_view path;                   // what the upstream sees, without query
+  bool tunnel = false;                     // a WebSocket handshake that may pass
+  endpoints::Endpoint endpoint = endpoints::Endpoint::none;
+  auth::CachedTokenRef token;              // null: nobody in particular
+  auth::Error auth_error = auth::Error::missing;  // why token is null
+};
+
+// The worker's state that a decision reads; the cache also learns.
+struct DecisionContext {
+  const Runtime& runtime;
+  auth::TokenCache& tokens;
+  const store::Revocations& revocations;
+  auth::Time now{};
+};
+
+[[nodiscard]] Decision decide(const DecisionContext& context, const http::RequestHead& head);
+
+// The Bearer token of a request, empty when it carries none (another scheme is none).
+[[nodiscard]] std::string_view bearer_token(const http::RequestHead& head);
+
+}  // namespace proxy

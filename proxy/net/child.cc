@@ -1,0 +1,30 @@
+// The child coroutine; see child.h.
+#include "proxy/net/child.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
+#include <exception>
+
+namespace proxy::net {
+
+Child::Child(const Executor& executor) : ended_(executor, Timer::time_point::max()) {}
+
+void Child::start(Task<void> task) {
+  running_ = true;
+  boost::asio::co_spawn(ended_.get_executor(), std::move(task), [this](std::exception_ptr) {
+    // Data plane coroutines return values; what could still throw is bad_alloc, and then the
+    // other direction ends with its own error.
+    running_ = false;
+    ended_.cancel();
+  });
+}
+
+Task<void> Child::join() {
+  constexpr auto as_result = boost::asio::as_tuple(boost::asio::deferred);
+  while (running_) {
+    co_await ended_.async_wait(as_result);
+  }
+}
+
+}  // namespace proxy::net

@@ -1,0 +1,33 @@
+// One coroutine beside the current one: an upload beside its response, the second direction of a
+// tunnel. The owner must join before it ends, since the child works on the owner's references.
+// One thread.
+#pragma once
+
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/wait_traits.hpp>
+#include <chrono>
+
+#include "proxy/net/task.h"
+
+namespace proxy::net {
+
+class Child {
+ public:
+  explicit Child(const Executor& executor);
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+
+  // At most once. Runs until its first suspension at the loop's next turn.
+  void start(Task<void> task);
+  [[nodiscard]] bool running() const { return running_; }
+  // Waits for the end; returns at once when it is not running. Does not cancel anything.
+  [[nodiscard]] Task<void> join();
+
+ private:
+  using Timer = boost::asio::basic_waitable_timer<
+      std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>, Executor>;
+  Timer ended_;  // used as an event: never expires, cancelled at the end
+  bool running_ = false;
+};
+
+}  // namespace proxy::net
