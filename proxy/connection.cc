@@ -1,0 +1,261 @@
+// The client's side over HTTP/1.1; see connection.h.
+#include "proxy/connection.h"
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/error.hpp>
+#include <charconv>
+
+#include "proxy/http/guard.h"
+#include "proxy/http/status.h"
+
+namespace proxy {
+namespace {
+
+using std::chrono::milliseconds;
+
+// How long an idle connection keeps its buffer before it lets go of it: long enough for a busy
+// client, short enough that ten thousand idle ones hold none.
+constexpr milliseconds parked_after{1'000};
+constexpr milliseconds finish_timeout{5'000};
+constexpr std::size_t finish_bytes_max = 64 * 1024;
+constexpr milliseconds linger_timeout{2'000};
+
+bool is_timeout(const boost::system::error_code& error) {
+  return error == boost::asio::error::timed_out;
+}
+
+}  // namespace
+
+Connection::Connection(WorkerState& worker, std::unique_ptr<net::Stream> stream, Role role,
+                       const net::Address& peer, std::string peer_text, std::string local_port)
+    : worker_(worker),
+      stream_(std::move(stream)),
+      role_(role),
+      peer_address_(peer),
+      peer_text_(std::move(peer_text)),
+      local_port_(std::move(local_port)) {}
+
+Connection::~Connection() = default;
+
+void Connection::stop_if_idle() {
+  if (idle_) stream_->cancel_read();
+}
+
+milliseconds Connection::head_time_left() const {
+  const auto left = head_deadline_ - std::chrono::steady_clock::now();
+  return std::max(milliseconds{0}, std::chrono::duration_cast<milliseconds>(left));
+}
+
+// Waits between two requests: a moment with a buffer in hand, then without. False: no request
+// will come.
+net::Task<bool> Connection::wait_idle(std::unique_ptr<Exchange>& exchange) {
+  idle_ = true;
+  const auto keep_alive = worker_.local->runtime->config.timeouts.keep_alive;
+  const auto room = exchange->request.bytes.reserve(http::Buffer::block_bytes / 2);
+  const auto with_buffer = std::min(parked_after, keep_alive);
+  net::IoResult got = co_await stream_->read_some(room, with_buffer);
+  if (is_timeout(got.error) && !worker_.process.closing.load(std::memory_order_relaxed)) {
+    worker_.give_back(std::move(exchange));
+    const auto rest = std::max(milliseconds{1}, keep_alive - with_buffer);
+    const auto error = co_await stream_->wait_readable(rest);
+    if (error) {
+      idle_ = false;
+      co_return false;
+    }
+    exchange = worker_.take_exchange();
+    got = stream_->read_now(exchange->request.bytes.reserve(http::Buffer::block_bytes / 2));
+  }
+  idle_ = false;
+  if (got.error) co_return false;
+  exchange->request.bytes.commit(got.bytes);
+  co_return true;
+}
+
+net::Task<Connection::HeadResult> Connection::read_head(std::unique_ptr<Exchange>& exchange) {
+  if (!exchange) exchange = worker_.take_exchange();
+  close_ = continued_ = false;
+  const bool is_first = first_;
+  first_ = false;
+  if (!is_first && exchange->request.bytes.empty()) {
+    if (worker_.process.closing.load(std::memory_order_relaxed)) co_return HeadResult::closed;
+    const bool came = co_await wait_idle(exchange);
+    if (!came) co_return HeadResult::closed;
+  }
+  // The whole head has one deadline, whatever trickles in (SECURITY L04).
+  head_deadline_ = std::chrono::steady_clock::now() +
+                   worker_.local->runtime->config.timeouts.request_head;
+  http::RequestHead& head = exchange->request;
+  for (;;) {
+    if (!head.bytes.empty()) {
+      const auto progress = exchange->request_parser.feed(head);
+      if (progress == http::Progress::complete) break;
+      if (progress == http::Progress::failed) {
+        parse_error_ = exchange->request_parser.error();
+        co_return HeadResult::refused;
+      }
+    }
+    const auto room = head.bytes.reserve(http::Buffer::block_bytes / 4);
+    idle_ = head.bytes.empty();
+    const net::IoResult got = co_await stream_->read_some(room, head_time_left());
+    idle_ = false;
+    if (is_timeout(got.error)) {
+      co_return head.bytes.empty() ? HeadResult::closed : HeadResult::timed_out;
+    }
+    if (got.error) co_return HeadResult::closed;
+    head.bytes.commit(got.bytes);
+  }
+  parse_error_ = http::check_request(head);
+  if (parse_error_ != http::ParseError::none) co_return HeadResult::refused;
+  exchange->request_body.start(*stream_, head.body, head.bytes, head.head_size,
+                               exchange->relay_up);
+  co_return HeadResult::complete;
+}
+
+net::Task<BodyPiece> Connection::read_body(Exchange& exchange) {
+  if (exchange.request.expects_continue && !continued_ && !exchange.request_body.has_started()) {
+    continued_ = true;
+    const net::Pieces interim("HTTP/1.1 100 Continue\r\n\r\n");
+    const bool written = co_await write(interim);
+    if (!written) {
+      BodyPiece piece;
+      piece.outcome = BodyPiece::Outcome::failed;
+      piece.error = boost::asio::error::make_error_code(boost::asio::error::broken_pipe);
+      co_return piece;
+    }
+  }
+  const auto timeout = exchange.local->runtime->config.timeouts.request_body;
+  co_return co_await exchange.request_body.next(timeout);
+}
+
+net::Task<Connection::WholeBody> Connection::read_whole_body(Exchange& exchange,
+                                                             std::size_t bytes_max) {
+  WholeBody result;
+  const http::Body body = exchange.request.body;
+  if (body.kind == http::BodyKind::length && body.length > bytes_max) {
+    result.status = 413;
+    co_return result;
+  }
+  http::Buffer& whole = exchange.relay_down;  // free: nothing is forwarded for our own endpoints
+  whole.clear();
+  while (!exchange.request_body.at_end()) {
+    const BodyPiece piece = co_await read_body(exchange);
+    if (piece.outcome != BodyPiece::Outcome::data) {
+      result.status = is_timeout(piece.error) ? 408 : 400;
+      close_ = true;
+      co_return result;
+    }
+    if (whole.size() + piece.data.size() > bytes_max) {
+      result.status = 413;
+      co_return result;
+    }
+    whole.append(piece.data);
+  }
+  result.data = whole.view();
+  co_return result;
+}
+
+bool Connection::may_persist(const Exchange& exchange) const {
+  return exchange.request.keep_alive && !close_ &&
+         !worker_.process.closing.load(std::memory_order_relaxed);
+}
+
+std::string_view Connection::persistence_line(const Exchange& exchange) const {
+  if (!may_persist(exchange)) return "Connection: close\r\n";
+  return exchange.request.version_minor == 0 ? std::string_view("Connection: keep-alive\r\n")
+                                             : std::string_view{};
+}
+
+net::Task<bool> Connection::write(net::Pieces pieces) {
+  const auto timeout = worker_.local->runtime->config.timeouts.write;
+  const auto error = co_await stream_->write_all(pieces, timeout);
+  co_return !error;
+}
+
+net::Task<void> Connection::reply(Exchange& exchange, const endpoints::Reply& answer) {
+  // A client that waits for 100 Continue and gets a final answer instead may or may not send its
+  // body: only a close is unambiguous (RFC 9110 section 10.1.1, SECURITY D22).
+  const bool unread_body = !exchange.request_body.at_end();
+  if (unread_body && exchange.request.expects_continue && !continued_) close_ = true;
+  http::Buffer& out = exchange.out;
+  out.clear();
+  std::array<char, 24> number{};
+  const auto append_number = [&out, &number](std::uint64_t value) {
+    const auto end = std::to_chars(number.data(), number.data() + number.size(), value).ptr;
+    out.append({number.data(), static_cast<std::size_t>(end - number.data())});
+  };
+  out.append("HTTP/1.1 ");
+  append_number(static_cast<std::uint64_t>(answer.status));
+  out.append(" ");
+  out.append(http::reason_phrase(answer.status));
+  out.append("\r\n");
+  out.append(worker_.date_line(wall_clock()));
+  if (!answer.content_type.empty()) {
+    out.append("Content-Type: ");
+    out.append(answer.content_type);
+    out.append("\r\nX-Content-Type-Options: nosniff\r\n");
+  }
+  if (!answer.cacheable) out.append("Cache-Control: no-store\r\n");
+  out.append(answer.headers);
+  if (answer.status != 204) {
+    out.append("Content-Length: ");
+    append_number(answer.body.size());
+    out.append("\r\n");
+  }
+  out.append(persistence_line(exchange));
+  out.append("\r\n");
+  net::Pieces pieces(out.view());
+  if (exchange.request.method != http::Method::head) {
+    pieces.add(answer.body);
+    exchange.bytes_out = answer.body.size();
+  }
+  exchange.status = answer.status;
+  const bool written = co_await write(pieces);
+  if (!written) close_ = true;
+}
+
+net::Task<bool> Connection::finish_request(Exchange& exchange) {
+  if (!may_persist(exchange)) co_return false;
+  const auto give_up = std::chrono::steady_clock::now() + finish_timeout;
+  std::size_t dropped = 0;
+  while (!exchange.request_body.at_end()) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now >= give_up || dropped > finish_bytes_max) co_return false;
+    const auto left = std::chrono::duration_cast<milliseconds>(give_up - now);
+    const BodyPiece piece = co_await exchange.request_body.next(left);
+    if (piece.outcome != BodyPiece::Outcome::data) co_return false;
+    dropped += piece.data.size();
+  }
+  // What was read behind this request is the next one: it moves to the front of the input.
+  const std::string_view rest = exchange.request_body.rest();
+  http::RequestHead& head = exchange.request;
+  if (rest.data() >= head.bytes.data() && rest.data() <= head.bytes.data() + head.bytes.size()) {
+    head.head_size = static_cast<std::size_t>(rest.data() - head.bytes.data());
+  } else {
+    head.bytes.clear();
+    head.bytes.append(rest);
+    head.head_size = 0;
+  }
+  co_return true;
+}
+
+net::Task<void> Connection::linger() {
+  stream_->shutdown_send();
+  const auto give_up = std::chrono::steady_clock::now() + linger_timeout;
+  std::array<char, 512> sink{};
+  for (;;) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now >= give_up) break;
+    const auto left = std::chrono::duration_cast<milliseconds>(give_up - now);
+    const auto error = co_await stream_->wait_readable(left);
+    if (error) break;
+    net::IoResult got;
+    do {
+      got = stream_->read_now(sink);
+    } while (!got.error);
+    if (got.error != boost::asio::error::would_block) break;
+  }
+  stream_->close();
+}
+
+}  // namespace proxy

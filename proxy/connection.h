@@ -1,0 +1,96 @@
+// The client's side of an exchange over HTTP/1.1: reads heads and bodies, writes answers, knows
+// whether another request may follow. An exchange speaks to the client only through this class, in
+// terms of heads, pieces and ends, so that another protocol version can take its place.
+// One thread; owned by the serve loop.
+#pragma once
+
+#include <boost/intrusive/list.hpp>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "proxy/client.h"
+#include "proxy/endpoints/endpoint.h"
+#include "proxy/exchange_state.h"
+#include "proxy/net/stream.h"
+#include "proxy/worker_state.h"
+
+namespace proxy {
+
+enum class Role : std::uint8_t { main, health, admin };
+
+class Connection : public boost::intrusive::list_base_hook<> {
+ public:
+  Connection(WorkerState& worker, std::unique_ptr<net::Stream> stream, Role role,
+             const net::Address& peer, std::string peer_text, std::string local_port);
+  ~Connection();
+
+  enum class HeadResult : std::uint8_t {
+    complete,
+    refused,    // parse_error() says why: answer and close
+    timed_out,  // a head that never ended: 408 and close
+    closed,     // nothing to answer: the peer left, was idle for too long, or we drain
+  };
+  // Waits for the next request and reads its head. The exchange is taken from the worker's pool
+  // when bytes come and is null when the result is `closed`: an idle connection holds no buffer.
+  [[nodiscard]] net::Task<HeadResult> read_head(std::unique_ptr<Exchange>& exchange);
+  [[nodiscard]] http::ParseError parse_error() const { return parse_error_; }
+
+  // The next piece of the request's body; sends 100 Continue first where the client waits for it.
+  [[nodiscard]] net::Task<BodyPiece> read_body(Exchange& exchange);
+  // The whole body of one of our endpoints. false: over `bytes_max`, malformed or cut; `status`
+  // says what to answer.
+  struct WholeBody {
+    int status = 0;  // 0: complete
+    std::string_view data;
+  };
+  [[nodiscard]] net::Task<WholeBody> read_whole_body(Exchange& exchange, std::size_t bytes_max);
+
+  // Answers ourselves. Decides about keep-alive: what was not read of the request's body is read and
+  // dropped up to a bound, or the connection is closed (SECURITY P14).
+  [[nodiscard]] net::Task<void> reply(Exchange& exchange, const endpoints::Reply& reply);
+  // Writes what `pieces` holds; false when the client is gone.
+  [[nodiscard]] net::Task<bool> write(net::Pieces pieces);
+  // Reads and drops the rest of the request's body within the bound; false: it must be closed.
+  [[nodiscard]] net::Task<bool> finish_request(Exchange& exchange);
+  // Lets the client read our last answer before the close (RFC 9112 section 9.6).
+  [[nodiscard]] net::Task<void> linger();
+
+  // "Connection: close\r\n", "Connection: keep-alive\r\n" for HTTP/1.0, or nothing.
+  [[nodiscard]] std::string_view persistence_line(const Exchange& exchange) const;
+  [[nodiscard]] bool may_persist(const Exchange& exchange) const;
+  void close_after_this() { close_ = true; }
+
+  // Ends the wait for a next request; an exchange that runs is left alone.
+  void stop_if_idle();
+  [[nodiscard]] bool is_idle() const { return idle_; }
+  [[nodiscard]] net::Stream& stream() { return *stream_; }
+  [[nodiscard]] Role role() const { return role_; }
+  [[nodiscard]] Peer peer() const { return {peer_address_, peer_text_, local_port_}; }
+
+  // A connection to the application that carries an identity of its own (NTLM, Negotiate) belongs
+  // to this client alone (SECURITY E07).
+  std::unique_ptr<net::Stream> pinned_upstream;
+  std::size_t pinned_index = 0;
+
+ private:
+  [[nodiscard]] net::Task<bool> wait_idle(std::unique_ptr<Exchange>& exchange);
+  [[nodiscard]] std::chrono::milliseconds head_time_left() const;
+
+  WorkerState& worker_;
+  std::unique_ptr<net::Stream> stream_;
+  const Role role_;
+  const net::Address peer_address_;
+  const std::string peer_text_;
+  const std::string local_port_;
+  std::chrono::steady_clock::time_point head_deadline_;
+  http::ParseError parse_error_ = http::ParseError::none;
+  bool first_ = true;   // no request has been read yet
+  bool idle_ = false;
+  bool close_ = false;
+  bool continued_ = false;  // 100 Continue was sent for this request
+};
+
+}  // namespace proxy

@@ -1,0 +1,53 @@
+// One request with its response, while it is being worked on. Pooled by the worker, so that buffers,
+// parsers and lists keep their storage from one request to the next.
+// One thread; views in `decision`, `client` and `record` point into `request` and the connection.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <string_view>
+
+#include "proxy/body.h"
+#include "proxy/client.h"
+#include "proxy/decide.h"
+#include "proxy/http/head.h"
+#include "proxy/http/parser.h"
+#include "proxy/worker_state.h"
+
+namespace proxy {
+
+struct Exchange {
+  explicit Exchange(const http::HeadLimits& limits);
+
+  http::RequestHead request;
+  http::RequestParser request_parser;
+  http::ResponseHead response;
+  http::ResponseParser response_parser;
+  BodyReader request_body;
+  BodyReader response_body;
+  http::Buffer out;         // heads on their way out, to either side
+  http::Buffer relay_up;    // request body
+  http::Buffer relay_down;  // response body
+
+  LocalRuntimeRef local;
+  Decision decision;
+  Client client;
+  std::array<char, 24> request_id{};
+  std::chrono::steady_clock::time_point began;
+  std::chrono::system_clock::time_point began_wall;
+  std::chrono::microseconds upstream_duration{-1};
+  int status = 0;                 // what the client was told; 0: nothing
+  std::uint64_t bytes_out = 0;    // body bytes that went to the client
+  std::string_view upstream;      // address of the endpoint that was asked
+  std::string_view reason;        // why it was refused or failed; a literal or an enum's name
+  std::string user;               // set by our endpoints; otherwise the token's
+  std::string session_id;
+
+  // Ready for the next request on the same connection; bytes read behind this one stay.
+  void next();
+  // Gives all buffers back to the thread's free list.
+  void release();
+};
+
+}  // namespace proxy

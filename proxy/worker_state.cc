@@ -1,0 +1,163 @@
+// Shared parts of a worker; see worker_state.h.
+#include "proxy/worker_state.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <ctime>
+
+#include "auth/bytes.h"
+#include "proxy/connection.h"
+#include "proxy/exchange_state.h"
+
+namespace proxy {
+namespace {
+
+// How many exchanges are kept for the next requests; more are freed when a burst is over.
+constexpr std::size_t exchanges_kept = 128;
+// Proofs are a courtesy: under a flood the rest may be lost, which costs patience and no session.
+constexpr std::size_t proofs_max = 4'096;
+
+http::HeadLimits request_limits(const config::Limits& limits) {
+  http::HeadLimits result;
+  result.head_bytes = limits.request_head;
+  result.fields = limits.header_count;
+  result.field_bytes = std::min(result.field_bytes, result.head_bytes);
+  result.target_bytes = std::min(result.target_bytes, result.head_bytes);
+  return result;
+}
+
+}  // namespace
+
+LocalRuntime::LocalRuntime(std::shared_ptr<const Runtime> shared, const net::Executor& executor,
+                           net::Wheel& wheel)
+    : runtime(std::move(shared)), tokens(runtime->config.tokens.cache_entries) {
+  for (const config::Upstream& upstream : runtime->config.upstreams) {
+    upstreams.push_back(std::make_unique<Upstream>(upstream, executor, wheel));
+  }
+}
+
+Exchange::Exchange(const http::HeadLimits& limits)
+    : request_parser(limits), response_parser(http::HeadLimits{.head_bytes = 64 * 1024,
+                                                               .field_bytes = 64 * 1024,
+                                                               .target_bytes = 8 * 1024,
+                                                               .fields = 256}) {}
+
+void Exchange::next() {
+  request.bytes.consume(std::min(request.bytes.size(), request.head_size));
+  request.clear();
+  request_parser.reset();
+  response.clear();
+  response.bytes.clear();
+  response_parser.reset();
+  out.clear();
+  relay_up.clear();
+  relay_down.clear();
+  local.reset();
+  decision = Decision{};
+  client = Client{};
+  upstream_duration = std::chrono::microseconds{-1};
+  status = 0;
+  bytes_out = 0;
+  upstream = {};
+  reason = {};
+  user.clear();
+  session_id.clear();
+}
+
+void Exchange::release() {
+  request.bytes.release();
+  response.bytes.release();
+  out.release();
+  relay_up.release();
+  relay_down.release();
+}
+
+WorkerState::WorkerState(const net::Executor& loop, net::Wheel& deadlines,
+                         store::SessionStore& sessions, HashPool& hashes, Log& lines,
+                         ProcessState& shared)
+    : executor(loop), wheel(deadlines), store(sessions), hashing(hashes), log(lines),
+      process(shared) {
+  proofs_.reserve(proofs_max);
+  const auto random = auth::random_bytes(id_prefix_.size() / 2);
+  const std::string text = random ? auth::hex(*random) : std::string(id_prefix_.size(), '0');
+  std::copy(text.begin(), text.end(), id_prefix_.begin());
+}
+
+WorkerState::~WorkerState() = default;
+
+std::unique_ptr<Exchange> WorkerState::take_exchange() {
+  if (exchanges_.empty()) {
+    return std::make_unique<Exchange>(request_limits(local->runtime->config.limits));
+  }
+  auto exchange = std::move(exchanges_.back());
+  exchanges_.pop_back();
+  return exchange;
+}
+
+void WorkerState::give_back(std::unique_ptr<Exchange> exchange) {
+  exchange->next();
+  exchange->release();
+  if (exchanges_.size() < exchanges_kept) exchanges_.push_back(std::move(exchange));
+}
+
+void WorkerState::install(LocalRuntimeRef next) {
+  local = std::move(next);
+  exchanges_.clear();  // their parsers hold the limits of the last configuration
+}
+
+void WorkerState::next_request_id(std::array<char, 24>& id) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::copy(id_prefix_.begin(), id_prefix_.end(), id.begin());
+  std::uint32_t counter = id_counter_++;
+  for (std::size_t i = 24; i > 16; --i) {
+    id[i - 1] = digits[counter & 15];
+    counter >>= 4;
+  }
+}
+
+std::string_view WorkerState::date_line(auth::Time now) {
+  const std::int64_t second = now.time_since_epoch().count() / 1000;
+  if (second != date_second_ || date_line_.empty()) {
+    date_second_ = second;
+    const std::time_t time = second;
+    std::tm parts{};
+    ::gmtime_r(&time, &parts);
+    std::array<char, 64> text{};
+    // The C locale is never changed, so the names are English as the RFC demands.
+    const std::size_t size = std::strftime(text.data(), text.size(),
+                                           "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &parts);
+    date_line_.assign(text.data(), size);
+  }
+  return date_line_;
+}
+
+void WorkerState::note_proof(const auth::Principal& principal) {
+  if (proofs_.size() >= proofs_max) return;
+  const auto family = auth::family_from_text(principal.session_id);
+  if (family) proofs_.push_back({*family, principal.generation});
+}
+
+void WorkerState::flush_proofs(auth::Time now) {
+  for (const Proof& proof : proofs_) store.prove(proof.family, proof.generation, now);
+  proofs_.clear();
+}
+
+void WorkerState::apply(const store::Revocation& revocation) {
+  revocations.add(revocation);
+  if (!revocation.session_id.empty()) {
+    local->tokens.erase_session(revocation.session_id);
+  } else {
+    local->tokens.erase_subject(revocation.username);
+  }
+  for (SessionStream& stream : session_streams) {
+    const bool is_over = revocation.session_id.empty()
+                             ? stream.username == revocation.username
+                             : stream.session_id == revocation.session_id;
+    if (!is_over || stream.revoked) continue;
+    stream.revoked = true;
+    stream.connection->stream().cancel();
+    stream.upstream->cancel();
+  }
+}
+
+}  // namespace proxy

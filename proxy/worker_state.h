@@ -1,0 +1,109 @@
+// What the exchanges of one worker share: its loop, its copy of the runtime with everything that
+// dies with it, its log, its revocations, and the process-wide store and hashing pool.
+// One thread, except where a member says otherwise.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <boost/intrusive/list.hpp>
+#include <boost/smart_ptr/intrusive_ptr.hpp>
+#include <boost/smart_ptr/intrusive_ref_counter.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "auth/token_cache.h"
+#include "proxy/hash_pool.h"
+#include "proxy/net/deadline.h"
+#include "proxy/net/task.h"
+#include "proxy/runtime.h"
+#include "proxy/store/revocations.h"
+#include "proxy/store/session_store.h"
+#include "proxy/telemetry.h"
+#include "proxy/upstream.h"
+
+namespace proxy {
+
+// A runtime as one worker uses it. Counted without atomics; an exchange holds one from its head to
+// its access line, a tunnel lets go of it.
+struct LocalRuntime : boost::intrusive_ref_counter<LocalRuntime, boost::thread_unsafe_counter> {
+  LocalRuntime(std::shared_ptr<const Runtime> shared, const net::Executor& executor,
+               net::Wheel& wheel);
+  std::shared_ptr<const Runtime> runtime;
+  auth::TokenCache tokens;  // dies with the keys that verified them
+  std::vector<std::unique_ptr<Upstream>> upstreams;  // index: Route::upstream
+};
+using LocalRuntimeRef = boost::intrusive_ptr<LocalRuntime>;
+
+// The life of the process, read by every thread.
+struct ProcessState {
+  std::atomic<bool> draining{false};     // readiness says no
+  std::atomic<bool> closing{false};      // answers carry Connection: close
+  std::atomic<std::uint32_t> connections{0};  // client connections of all workers
+};
+
+struct Exchange;
+class Connection;
+
+// A tunnel or event stream that must end when its session does.
+struct SessionStream : boost::intrusive::list_base_hook<> {
+  std::string session_id;
+  std::string username;
+  auth::Time issued_at{};
+  Connection* connection = nullptr;
+  net::Stream* upstream = nullptr;
+  bool revoked = false;
+};
+
+struct WorkerState {
+  WorkerState(const net::Executor& loop, net::Wheel& deadlines, store::SessionStore& sessions,
+              HashPool& hashes, Log& lines, ProcessState& shared);
+  ~WorkerState();
+
+  const net::Executor executor;
+  net::Wheel& wheel;
+  store::SessionStore& store;
+  HashPool& hashing;
+  Log& log;
+  ProcessState& process;
+  LocalRuntimeRef local;              // the newest; exchanges keep their own
+  store::Revocations revocations;
+  boost::intrusive::list<SessionStream> session_streams;
+
+  // Exchanges are made once and used again: their buffers and parsers are what a request needs.
+  [[nodiscard]] std::unique_ptr<Exchange> take_exchange();
+  void give_back(std::unique_ptr<Exchange> exchange);
+  // A new runtime for the requests that begin from now on.
+  void install(LocalRuntimeRef next);
+
+  // 24 hex digits: unguessable for other processes, counted up within this one.
+  void next_request_id(std::array<char, 24>& id);
+  // "Date: ...\r\n", made once a second (RFC 9110 section 6.6.1).
+  [[nodiscard]] std::string_view date_line(auth::Time now);
+
+  // A client proved to hold its generation; told to the store at the next tick.
+  void note_proof(const auth::Principal& principal);
+  void flush_proofs(auth::Time now);
+
+  // Refuses the session's tokens from now on and ends its open streams.
+  void apply(const store::Revocation& revocation);
+
+ private:
+  struct Proof {
+    auth::FamilyId family;
+    std::uint64_t generation;
+  };
+  std::vector<std::unique_ptr<Exchange>> exchanges_;
+  std::vector<Proof> proofs_;
+  std::array<char, 16> id_prefix_{};
+  std::uint32_t id_counter_ = 0;
+  std::string date_line_;
+  std::int64_t date_second_ = 0;
+};
+
+[[nodiscard]] inline auth::Time wall_clock() {
+  return std::chrono::time_point_cast<auth::milliseconds>(std::chrono::system_clock::now());
+}
+
+}  // namespace proxy
