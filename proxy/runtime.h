@@ -36,17 +36,21 @@ struct Runtime {
   RouteTable routes;
   HeaderPolicy header_policy;
   LogOptions log;
+  std::string admin_token;                    // empty: the admin listener asks for none
   bool keys_made_at_start = false;
 };
 
 // The runtime, or every problem that the files behind the configuration have (unreadable or weak
 // keys, bad user entries, unknown upstreams). `previous` hands over keys made at start, so that a
-// reload without configured keys ends no session. Reads files; not for an event loop.
+// reload without configured keys ends no session. `given_users` stands in for a users file that is
+// not configured. Reads files; not for an event loop.
 struct Compiled {
   std::shared_ptr<const Runtime> runtime;  // null when there are problems
   std::vector<config::Problem> problems;
   std::vector<config::Problem> warnings;
 };
-[[nodiscard]] Compiled compile(const config::Config& config, const Runtime* previous);
+[[nodiscard]] Compiled compile(
+    const config::Config& config, const Runtime* previous,
+    std::shared_ptr<const auth::Users> given_users = nullptr);
 
 }  // namespace proxy

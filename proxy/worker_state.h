@@ -70,6 +70,7 @@ struct WorkerState {
   LocalRuntimeRef local;              // the newest; exchanges keep their own
   store::Revocations revocations;
   boost::intrusive::list<SessionStream> session_streams;
+  bool warned_about_forwarding = false;
 
   // Exchanges are made once and used again: their buffers and parsers are what a request needs.
   [[nodiscard]] std::unique_ptr<Exchange> take_exchange();

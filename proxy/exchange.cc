@@ -1,0 +1,275 @@
+// Serving exchanges; see exchange.h.
+#include "proxy/exchange.h"
+
+#include "auth/bytes.h"
+#include "proxy/decide.h"
+#include "proxy/forward.h"
+#include "proxy/health.h"
+#include "proxy/http/guard.h"
+
+namespace proxy {
+namespace {
+
+using endpoints::Endpoint;
+using endpoints::Reply;
+
+// Fixes what the exchange needs to know about its surroundings before anything is decided.
+void begin(WorkerState& worker, Connection& connection, Exchange& exchange) {
+  exchange.began = std::chrono::steady_clock::now();
+  exchange.began_wall = std::chrono::system_clock::now();
+  exchange.local = worker.local;
+  exchange.client = client_of(*exchange.local->runtime, connection.peer(), exchange.request);
+  if (exchange.client.forwarding.request_id.empty()) {
+    worker.next_request_id(exchange.request_id);
+    exchange.client.forwarding.request_id = {exchange.request_id.data(),
+                                             exchange.request_id.size()};
+  }
+}
+
+// One line for the whole life of the worker: whoever needs these headers will look for it.
+void warn_about_untrusted_forwarding(WorkerState& worker, const Exchange& exchange) {
+  if (!exchange.client.ignored_forwarding || worker.warned_about_forwarding) return;
+  worker.warned_about_forwarding = true;
+  worker.log.write(Level::warning,
+                   "ignored X-Forwarded-* of a client that is not in trusted_proxies; add the "
+                   "address of your load balancer there if it is one",
+                   {{"client", exchange.client.address}});
+}
+
+std::string_view message_of(const Decision& decision) {
+  if (decision.error == "bad_path") return "The path is not in its canonical form.";
+  if (decision.error == "method_not_allowed") return "This method is not allowed here.";
+  if (decision.error == "method_not_implemented") return "This method is not known here.";
+  if (decision.error == "upgrade_not_allowed") return "Protocol upgrades are not allowed here.";
+  if (decision.error == "ambiguous_credentials") return "Credentials may stand only once.";
+  if (decision.status == 403) return "You may not do this.";
+  return "The request cannot be served.";
+}
+
+Reply reply_for(const Exchange& exchange) {
+  const Decision& decision = exchange.decision;
+  if (decision.status == 401) return endpoints::unauthorized_reply(decision.auth_error);
+  Reply reply;
+  if (decision.status == 204) {
+    reply.status = 204;
+    reply.content_type = {};
+  } else {
+    reply = endpoints::error_reply(decision.status, decision.error, message_of(decision));
+  }
+  if (decision.error == "insufficient_scope") {
+    reply.headers += "WWW-Authenticate: Bearer realm=\"gatehouse\", error=\"insufficient_scope\"\r\n";
+  }
+  if (decision.list_methods) {
+    const auto authority = http::split_authority(exchange.request.authority);
+    const auto host = authority ? authority->host : std::string_view{};
+    reply.headers += "Allow: ";
+    reply.headers += exchange.local->runtime->routes.allowed_methods(host, exchange.request.path);
+    reply.headers += "\r\n";
+  }
+  if (decision.status == 503) reply.headers += "Retry-After: 1\r\n";
+  return reply;
+}
+
+net::Task<Reply> call(const endpoints::Context& context, const endpoints::Request& request,
+                      Endpoint endpoint) {
+  switch (endpoint) {
+    case Endpoint::login: co_return co_await endpoints::login(context, request);
+    case Endpoint::token: co_return co_await endpoints::token(context, request);
+    case Endpoint::logout: co_return co_await endpoints::logout(context, request);
+    case Endpoint::session: co_return co_await endpoints::session(context, request);
+    case Endpoint::userinfo: co_return co_await endpoints::userinfo(context, request);
+    case Endpoint::sessions: co_return co_await endpoints::sessions(context, request);
+    case Endpoint::jwks: co_return co_await endpoints::jwks(context, request);
+    case Endpoint::none: break;
+  }
+  co_return endpoints::error_reply(404, "not_found", "There is nothing here.");
+}
+
+// One of our endpoints, on the main or the admin listener, with its whole body in hand.
+net::Task<Reply> serve_endpoint(WorkerState& worker, Connection& connection, Exchange& exchange) {
+  const auto body = co_await connection.read_whole_body(exchange, endpoints::body_bytes_max);
+  if (body.status != 0) {
+    co_return endpoints::error_reply(body.status, body.status == 413 ? "body_too_large" : "bad_body",
+                                     "The body could not be read.");
+  }
+  const auth::Principal* principal =
+      exchange.decision.token ? exchange.decision.token->principal.get() : nullptr;
+  const endpoints::Context context{*exchange.local->runtime, worker.store, worker.hashing,
+                                   worker.log, wall_clock()};
+  const endpoints::Request request{exchange.request,
+                                   body.data,
+                                   exchange.client.address,
+                                   exchange.client.forwarding.request_id,
+                                   principal,
+                                   exchange.decision.auth_error};
+  if (connection.role() == Role::admin) co_return co_await endpoints::administer(context, request);
+  co_return co_await call(context, request, exchange.decision.endpoint);
+}
+
+net::Task<void> answer(Connection& connection, Exchange& exchange, const Reply& reply) {
+  exchange.reason = reply.reason;
+  exchange.user = reply.user;
+  exchange.session_id = reply.session_id;
+  co_await connection.reply(exchange, reply);
+}
+
+// Forwards, and answers for the application where it did not.
+net::Task<void> perform_forward(WorkerState& worker, Connection& connection, Exchange& exchange) {
+  const std::uint64_t limit = exchange.local->runtime->config.limits.request_body;
+  const http::Body body = exchange.request.body;
+  if (limit != 0 && body.kind == http::BodyKind::length && body.length > limit) {
+    const Reply reply = endpoints::error_reply(413, "body_too_large", "The body is too large.");
+    co_await connection.reply(exchange, reply);
+    co_return;
+  }
+  const Forwarded forwarded = co_await forward(worker, connection, exchange);
+  if (forwarded.failure == Failure::none) co_return;
+  exchange.reason = name(forwarded.failure);
+  connection.close_after_this();
+  if (forwarded.answer_started) {
+    // A cut answer must look cut: a reset for what has a length, no last chunk for the rest.
+    connection.stream().abort();
+    co_return;
+  }
+  if (forwarded.failure == Failure::client_closed) co_return;
+  Reply reply = endpoints::error_reply(status_of(forwarded.failure), name(forwarded.failure),
+                                       "The application did not answer as it should.");
+  co_await connection.reply(exchange, reply);
+}
+
+net::Task<void> perform(WorkerState& worker, Connection& connection, Exchange& exchange) {
+  const Decision& decision = exchange.decision;
+  if (decision.close) connection.close_after_this();
+  switch (decision.kind) {
+    case Decision::Kind::forward: {
+      co_await perform_forward(worker, connection, exchange);
+      break;
+    }
+    case Decision::Kind::serve: {
+      const Reply reply = co_await serve_endpoint(worker, connection, exchange);
+      co_await answer(connection, exchange, reply);
+      break;
+    }
+    case Decision::Kind::reject: {
+      Reply reply = reply_for(exchange);
+      const bool by_token = decision.status == 401 || decision.error == "forbidden" ||
+                            decision.error == "insufficient_scope";
+      reply.reason = by_token ? auth::name(decision.auth_error) : decision.error;
+      co_await answer(connection, exchange, reply);
+      break;
+    }
+  }
+}
+
+// The admin listener asks for its bearer token wherever one is configured.
+bool is_administrator(const Exchange& exchange) {
+  const std::string& token = exchange.local->runtime->admin_token;
+  return token.empty() || auth::equal_constant_time(bearer_token(exchange.request), token);
+}
+
+// A request on the health or admin listener.
+net::Task<void> perform_internal(WorkerState& worker, Connection& connection, Exchange& exchange) {
+  if (connection.role() == Role::health) {
+    const Reply reply = co_await answer_health(worker, exchange);
+    co_await answer(connection, exchange, reply);
+    co_return;
+  }
+  if (!is_administrator(exchange)) {
+    exchange.decision.auth_error = auth::Error::missing;
+    const Reply reply = endpoints::unauthorized_reply(auth::Error::missing);
+    co_await answer(connection, exchange, reply);
+    co_return;
+  }
+  const Reply reply = co_await serve_endpoint(worker, connection, exchange);
+  co_await answer(connection, exchange, reply);
+}
+
+// Heads that no one can answer for: the reply says the status and closes.
+net::Task<void> refuse_head(WorkerState& worker, Connection& connection, Exchange& exchange,
+                            int status, std::string_view reason) {
+  begin(worker, connection, exchange);
+  connection.close_after_this();
+  const std::string_view code = status == 408 ? "request_timeout" : "bad_request";
+  Reply reply = endpoints::error_reply(status, code, "The request could not be read.");
+  reply.reason = reason;
+  co_await answer(connection, exchange, reply);
+}
+
+void note_proof(WorkerState& worker, const Exchange& exchange) {
+  const auth::CachedTokenRef& token = exchange.decision.token;
+  if (!token || token->prove_at == auth::Time::max()) return;
+  if (std::chrono::floor<auth::milliseconds>(exchange.began_wall) < token->prove_at) return;
+  token->prove_at = auth::Time::max();
+  worker.note_proof(*token->principal);
+}
+
+void record(WorkerState& worker, const Connection& connection, const Exchange& exchange) {
+  if (!worker.log.logs_access() || connection.role() == Role::health) return;
+  const http::RequestHead& head = exchange.request;
+  AccessRecord record;
+  record.started = exchange.began_wall;
+  record.duration = std::chrono::duration_cast<std::chrono::microseconds>(
+      std::chrono::steady_clock::now() - exchange.began);
+  record.upstream_duration = exchange.upstream_duration;
+  record.request_id = exchange.client.forwarding.request_id;
+  record.client = exchange.client.address;
+  record.method = head.method_text;
+  record.host = head.authority;
+  record.path = head.path;
+  record.status = exchange.status;
+  record.bytes_in = exchange.request_body.bytes();
+  record.bytes_out = exchange.bytes_out;
+  const auth::CachedTokenRef& token = exchange.decision.token;
+  record.user = token ? std::string_view(token->principal->subject) : exchange.user;
+  record.session_id = token ? std::string_view(token->principal->session_id) : exchange.session_id;
+  if (exchange.decision.route != nullptr) record.route = exchange.decision.route->name;
+  record.upstream = exchange.upstream;
+  record.reason = exchange.reason;
+  record.user_agent = head.value(http::HeaderId::user_agent);
+  worker.log.access(record);
+}
+
+// One exchange. False: the connection is to be closed.
+net::Task<bool> run_exchange(WorkerState& worker, Connection& connection, Exchange& exchange) {
+  begin(worker, connection, exchange);
+  if (connection.role() == Role::main) {
+    warn_about_untrusted_forwarding(worker, exchange);
+    const DecisionContext context{*exchange.local->runtime, exchange.local->tokens,
+                                  worker.revocations, wall_clock()};
+    exchange.decision = decide(context, exchange.request);
+    note_proof(worker, exchange);
+    co_await perform(worker, connection, exchange);
+  } else {
+    co_await perform_internal(worker, connection, exchange);
+  }
+  record(worker, connection, exchange);
+  co_return co_await connection.finish_request(exchange);
+}
+
+}  // namespace
+
+net::Task<void> serve(WorkerState& worker, std::unique_ptr<Connection> connection) {
+  std::unique_ptr<Exchange> exchange;
+  for (;;) {
+    const auto result = co_await connection->read_head(exchange);
+    if (result == Connection::HeadResult::closed) break;
+    if (result != Connection::HeadResult::complete) {
+      const bool late = result == Connection::HeadResult::timed_out;
+      const int status = late ? 408 : http::status_of(connection->parse_error());
+      const std::string_view reason = late ? "head_timeout" : http::name(connection->parse_error());
+      co_await refuse_head(worker, *connection, *exchange, status, reason);
+      record(worker, *connection, *exchange);
+      co_await connection->linger();
+      break;
+    }
+    const bool again = co_await run_exchange(worker, *connection, *exchange);
+    if (!again) {
+      if (connection->stream().is_open()) co_await connection->linger();
+      break;
+    }
+    exchange->next();
+  }
+  if (exchange) worker.give_back(std::move(exchange));
+}
+
+}  // namespace proxy

@@ -1,0 +1,440 @@
+// Forwarding; see forward.h. Read it from the bottom: forward() is the order of things, the classes
+// above it are its steps.
+#include "proxy/forward.h"
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/error.hpp>
+#include <charconv>
+#include <optional>
+
+#include "proxy/http/guard.h"
+#include "proxy/net/child.h"
+#include "proxy/tunnel.h"
+#include "proxy/upstream_request.h"
+
+namespace proxy {
+namespace {
+
+using http::BodyKind;
+using std::chrono::milliseconds;
+
+// While we wait for an answer we look now and then whether somebody is still waiting for it.
+constexpr milliseconds client_check{1'000};
+// Interim answers of one exchange; an endless row of them is an attack (SECURITY D27).
+constexpr int interim_max = 16;
+
+bool is_idempotent(http::Method method) {
+  switch (method) {
+    case http::Method::get:
+    case http::Method::head:
+    case http::Method::put:
+    case http::Method::delete_:
+    case http::Method::options:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool is_event_stream(const http::ResponseHead& response) {
+  constexpr std::string_view type = "text/event-stream";
+  const std::string_view value = response.value(http::HeaderId::content_type);
+  return value.size() >= type.size() &&
+         http::equal_ignoring_case(value.substr(0, type.size()), type);
+}
+
+// One try of an exchange with the application.
+class Attempt {
+ public:
+  Attempt(WorkerState& worker, Connection& connection, Exchange& exchange, Upstream& upstream)
+      : worker_(worker),
+        connection_(connection),
+        exchange_(exchange),
+        upstream_(upstream),
+        upload_(worker.executor) {}
+
+  net::Task<Failure> run(bool fresh);
+  // Whether the failure may be answered by trying again on a new connection (SECURITY P15).
+  [[nodiscard]] bool may_retry(Failure failure) const {
+    return failure == Failure::upstream_closed && reused_ && !got_bytes_ && !body_taken_ &&
+           is_idempotent(exchange_.request.method);
+  }
+  [[nodiscard]] bool answer_started() const { return answer_started_; }
+
+ private:
+  net::Task<Failure> obtain(bool fresh);
+  net::Task<Failure> send_request();
+  net::Task<void> upload_rest();
+  net::Task<void> stop_upload();
+  net::Task<Failure> read_head();
+  net::Task<Failure> read_more_head(std::chrono::steady_clock::time_point deadline);
+  net::Task<Failure> read_final_head();
+  net::Task<Failure> send_interim();
+  net::Task<Failure> send_answer();
+  net::Task<Failure> switch_protocols();
+  void append_answer_head(BodyKind kind);
+  BodyKind downstream_kind() const;
+  void settle();
+
+  WorkerState& worker_;
+  Connection& connection_;
+  Exchange& exchange_;
+  Upstream& upstream_;
+  std::unique_ptr<net::Stream> stream_;
+  BodyFramer request_framer_;
+  BodyFramer response_framer_;
+  net::Child upload_;
+  Failure upload_failure_ = Failure::none;
+  bool reused_ = false;
+  bool got_bytes_ = false;       // of an answer
+  bool body_taken_ = false;      // a byte of the request's body has gone out
+  bool request_sent_ = false;    // completely
+  bool answer_started_ = false;  // towards the client
+};
+
+Failure upstream_failure(const boost::system::error_code& error) {
+  return error == boost::asio::error::timed_out ? Failure::upstream_timeout
+                                                : Failure::upstream_closed;
+}
+
+net::Task<Failure> Attempt::obtain(bool fresh) {
+  if (connection_.pinned_upstream && connection_.pinned_index == exchange_.decision.route->upstream) {
+    stream_ = std::move(connection_.pinned_upstream);
+    reused_ = true;
+    co_return Failure::none;
+  }
+  while (!fresh) {
+    stream_ = upstream_.take_idle();
+    if (!stream_) break;
+    // A request that must not be sent twice looks first whether the application has hung up; the
+    // others save the system call and are tried again.
+    if (!is_idempotent(exchange_.request.method) && stream_->has_input()) continue;
+    reused_ = true;
+    co_return Failure::none;
+  }
+  net::ConnectResult connected = co_await upstream_.connect();
+  if (!connected.stream) {
+    const bool late = connected.error == boost::asio::error::timed_out;
+    co_return late ? Failure::connect_timeout : Failure::connect_refused;
+  }
+  stream_ = std::move(connected.stream);
+  co_return Failure::none;
+}
+
+// The head and what is there of the body in one write; the rest beside the answer.
+net::Task<Failure> Attempt::send_request() {
+  const http::Body body = exchange_.request.body;
+  write_upstream_head(exchange_, upstream_, exchange_.out);
+  net::Pieces pieces(exchange_.out.view());
+  BodyPiece first;
+  request_framer_.start(body.kind);
+  const bool has_piece = exchange_.request_body.next_buffered(first);
+  if (has_piece && first.outcome == BodyPiece::Outcome::malformed) {
+    co_return Failure::bad_request_body;
+  }
+  if (has_piece && body.kind != BodyKind::none) {
+    body_taken_ = true;
+    request_framer_.add(first.data, first.end, pieces);
+  }
+  const auto error =
+      co_await stream_->write_all(pieces, upstream_.config().stream_idle_timeout);
+  if (error) co_return upstream_failure(error);
+  request_sent_ = exchange_.request_body.at_end();
+  if (!request_sent_) upload_.start(upload_rest());
+  co_return Failure::none;
+}
+
+net::Task<void> Attempt::upload_rest() {
+  const std::uint64_t limit = exchange_.local->runtime->config.limits.request_body;
+  for (;;) {
+    const BodyPiece piece = co_await connection_.read_body(exchange_);
+    if (piece.outcome != BodyPiece::Outcome::data) {
+      const bool late = piece.error == boost::asio::error::timed_out;
+      const bool malformed = piece.outcome == BodyPiece::Outcome::malformed;
+      upload_failure_ = malformed ? Failure::bad_request_body
+                                  : (late ? Failure::request_body_timeout : Failure::client_closed);
+      break;
+    }
+    if (limit != 0 && exchange_.request_body.bytes() > limit) {
+      upload_failure_ = Failure::request_body_too_large;
+      break;
+    }
+    body_taken_ = true;
+    net::Pieces pieces;
+    request_framer_.add(piece.data, piece.end, pieces);
+    const auto error =
+        co_await stream_->write_all(pieces, upstream_.config().stream_idle_timeout);
+    if (error) {
+      // The application may have answered already and closed its side; the answer decides.
+      co_return;
+    }
+    if (piece.end) {
+      request_sent_ = true;
+      co_return;
+    }
+  }
+  // Without the body there will be no answer worth waiting for.
+  stream_->cancel_read();
+}
+
+// After the answer: an upload that still runs is given up, and with it the upstream connection.
+net::Task<void> Attempt::stop_upload() {
+  if (!upload_.running()) co_return;
+  stream_->cancel();
+  connection_.stream().cancel_read();
+  co_await upload_.join();
+}
+
+net::Task<Failure> Attempt::read_more_head(std::chrono::steady_clock::time_point deadline) {
+  const auto room = exchange_.response.bytes.reserve(http::Buffer::block_bytes / 2);
+  for (;;) {
+    const auto left = std::chrono::duration_cast<milliseconds>(
+        deadline - std::chrono::steady_clock::now());
+    if (left <= milliseconds{0}) co_return Failure::upstream_timeout;
+    const net::IoResult got = co_await stream_->read_some(room, std::min(left, client_check));
+    if (upload_failure_ != Failure::none) co_return upload_failure_;
+    if (!got.error) {
+      exchange_.response.bytes.commit(got.bytes);
+      got_bytes_ = true;
+      co_return Failure::none;
+    }
+    if (got.error != boost::asio::error::timed_out) co_return Failure::upstream_closed;
+    // While the client still sends its body it is evidently there.
+    if (!upload_.running() && connection_.stream().peer_closed()) co_return Failure::client_closed;
+  }
+}
+
+net::Task<Failure> Attempt::read_head() {
+  auto deadline = std::chrono::steady_clock::now() + upstream_.config().response_timeout;
+  for (;;) {
+    if (!exchange_.response.bytes.empty()) {
+      const auto progress = exchange_.response_parser.feed(exchange_.response);
+      if (progress == http::Progress::failed) co_return Failure::bad_response;
+      if (progress == http::Progress::complete) break;
+    }
+    const Failure failure = co_await read_more_head(deadline);
+    if (failure != Failure::none) co_return failure;
+    // The clock starts when the request has been sent, not while a long upload is under way.
+    if (upload_.running()) {
+      deadline = std::chrono::steady_clock::now() + upstream_.config().response_timeout;
+    }
+  }
+  const auto error = http::check_response(exchange_.response, exchange_.request.method,
+                                          exchange_.decision.tunnel);
+  co_return error == http::ParseError::none ? Failure::none : Failure::bad_response;
+}
+
+// 100 is ours to send; 103 and others are passed on to clients that know them.
+net::Task<Failure> Attempt::send_interim() {
+  http::ResponseHead& response = exchange_.response;
+  if (response.status != 100 && exchange_.request.version_minor > 0) {
+    http::Buffer& out = exchange_.out;
+    out.clear();
+    append_status_line(response, out);
+    HeaderPolicy::append_response_fields(response, out);
+    out.append("\r\n");
+    const net::Pieces pieces(out.view());
+    const bool written = co_await connection_.write(pieces);
+    if (!written) co_return Failure::client_closed;
+  }
+  response.bytes.consume(response.head_size);
+  response.clear();
+  exchange_.response_parser.reset();
+  co_return Failure::none;
+}
+
+net::Task<Failure> Attempt::read_final_head() {
+  for (int interim = 0; interim <= interim_max; ++interim) {
+    Failure failure = co_await read_head();
+    if (failure != Failure::none) co_return failure;
+    const int status = exchange_.response.status;
+    if (status >= 200 || status == 101) co_return Failure::none;
+    failure = co_await send_interim();
+    if (failure != Failure::none) co_return failure;
+  }
+  co_return Failure::bad_response;
+}
+
+BodyKind Attempt::downstream_kind() const {
+  const BodyKind kind = exchange_.response.body.kind;
+  if (kind == BodyKind::none || kind == BodyKind::length) return kind;
+  return exchange_.request.version_minor > 0 ? BodyKind::chunked : BodyKind::until_close;
+}
+
+void Attempt::append_answer_head(BodyKind kind) {
+  http::Buffer& out = exchange_.out;
+  const http::ResponseHead& response = exchange_.response;
+  out.clear();
+  append_status_line(response, out);
+  HeaderPolicy::append_response_fields(response, out);
+  // HEAD and 304 keep the length of the answer they stand for (RFC 9110 section 8.6).
+  const std::string_view length = response.value(http::HeaderId::content_length);
+  if (kind == BodyKind::chunked) {
+    out.append("Transfer-Encoding: chunked\r\n");
+  } else if (kind == BodyKind::length) {
+    append_content_length(response.body.length, out);
+  } else if (kind == BodyKind::none && !length.empty() && response.status != 204) {
+    out.append("Content-Length: ");
+    out.append(length);
+    out.append("\r\n");
+  }
+  out.append(connection_.persistence_line(exchange_));
+  out.append("\r\n");
+}
+
+net::Task<Failure> Attempt::send_answer() {
+  http::ResponseHead& response = exchange_.response;
+  const BodyKind kind = downstream_kind();
+  if (kind == BodyKind::until_close) connection_.close_after_this();
+  append_answer_head(kind);
+  exchange_.response_body.start(*stream_, response.body, response.bytes, response.head_size,
+                                exchange_.relay_down);
+  response_framer_.start(kind);
+  // An event stream ends with its session, not with the token that opened it.
+  std::optional<SessionStreamGuard> session;
+  if (is_event_stream(response)) session.emplace(worker_, exchange_, connection_, *stream_);
+  net::Pieces pieces(exchange_.out.view());
+  BodyPiece piece;
+  bool ready = exchange_.response_body.next_buffered(piece);
+  for (bool first = true;; first = false) {
+    // The head goes out at once, even where the body takes its time (server-sent events).
+    if (!ready && !first) {
+      piece = co_await exchange_.response_body.next(upstream_.config().stream_idle_timeout);
+      ready = true;
+    }
+    if (ready && piece.outcome == BodyPiece::Outcome::malformed) co_return Failure::bad_response;
+    if (session && session->revoked()) co_return Failure::session_ended;
+    if (ready && piece.outcome == BodyPiece::Outcome::failed) {
+      co_return upstream_failure(piece.error);
+    }
+    if (ready && kind != BodyKind::none) response_framer_.add(piece.data, piece.end, pieces);
+    answer_started_ = true;
+    exchange_.status = response.status;
+    const bool written = co_await connection_.write(pieces);
+    if (!written) co_return Failure::client_closed;
+    exchange_.bytes_out += piece.data.size();
+    if (ready && piece.end) co_return Failure::none;
+    pieces = net::Pieces();
+    piece = BodyPiece{};
+    ready = exchange_.response_body.next_buffered(piece);
+  }
+}
+
+net::Task<Failure> Attempt::switch_protocols() {
+  http::Buffer& out = exchange_.out;
+  out.clear();
+  append_status_line(exchange_.response, out);
+  HeaderPolicy::append_response_fields(exchange_.response, out);
+  out.append("Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+  exchange_.status = 101;
+  answer_started_ = true;
+  connection_.close_after_this();
+  co_return co_await run_tunnel(worker_, connection_, exchange_, *stream_,
+                                upstream_.config().stream_idle_timeout);
+}
+
+// Whether the connection to the application may serve another request: only if this one is
+// provably over on both sides (SECURITY P13, D28).
+void Attempt::settle() {
+  const http::ResponseHead& response = exchange_.response;
+  const bool clean = request_sent_ && !upload_.running() && response.keep_alive &&
+                     exchange_.response_body.at_end() && exchange_.response_body.rest().empty() &&
+                     response.body.kind != BodyKind::until_close && response.status != 101;
+  if (!clean) {
+    stream_->close();
+    return;
+  }
+  if (carries_connection_identity(exchange_)) {
+    connection_.pinned_upstream = std::move(stream_);
+    connection_.pinned_index = exchange_.decision.route->upstream;
+    return;
+  }
+  upstream_.give_back(std::move(stream_));
+}
+
+net::Task<Failure> Attempt::run(bool fresh) {
+  Failure failure = co_await obtain(fresh);
+  if (failure != Failure::none) co_return failure;
+  failure = co_await send_request();
+  if (failure == Failure::none) {
+    failure = co_await read_final_head();
+    if (failure == Failure::none) {
+      const bool switched = exchange_.response.status == 101;
+      if (switched) {
+        failure = co_await switch_protocols();
+      } else {
+        failure = co_await send_answer();
+      }
+    }
+  }
+  co_await stop_upload();
+  if (failure == Failure::none) {
+    settle();
+  } else if (stream_) {
+    stream_->close();
+  }
+  co_return failure;
+}
+
+}  // namespace
+
+std::string_view name(Failure failure) {
+  switch (failure) {
+    case Failure::none: return "";
+    case Failure::connect_refused: return "upstream_connect_failed";
+    case Failure::connect_timeout: return "upstream_connect_timeout";
+    case Failure::upstream_closed: return "upstream_closed";
+    case Failure::upstream_timeout: return "upstream_timeout";
+    case Failure::bad_response: return "upstream_bad_response";
+    case Failure::bad_request_body: return "bad_request_body";
+    case Failure::request_body_timeout: return "request_body_timeout";
+    case Failure::request_body_too_large: return "request_body_too_large";
+    case Failure::client_closed: return "client_closed";
+    case Failure::session_ended: return "session_ended";
+  }
+  return "";
+}
+
+int status_of(Failure failure) {
+  switch (failure) {
+    case Failure::connect_timeout:
+    case Failure::upstream_timeout:
+      return 504;
+    case Failure::bad_request_body:
+      return 400;
+    case Failure::request_body_timeout:
+      return 408;
+    case Failure::request_body_too_large:
+      return 413;
+    default:
+      return 502;
+  }
+}
+
+net::Task<Forwarded> forward(WorkerState& worker, Connection& connection, Exchange& exchange) {
+  Forwarded result;
+  Upstream& upstream = *exchange.local->upstreams[exchange.decision.route->upstream];
+  exchange.upstream = upstream.config().endpoints.front();
+  const auto began = std::chrono::steady_clock::now();
+  bool retry = false;
+  {
+    Attempt attempt(worker, connection, exchange, upstream);
+    result.failure = co_await attempt.run(false);
+    result.answer_started = attempt.answer_started();
+    retry = attempt.may_retry(result.failure);
+  }
+  if (retry) {
+    exchange.response.clear();
+    exchange.response.bytes.clear();
+    exchange.response_parser.reset();
+    Attempt attempt(worker, connection, exchange, upstream);
+    result.failure = co_await attempt.run(true);
+    result.answer_started = attempt.answer_started();
+  }
+  exchange.upstream_duration = std::chrono::duration_cast<std::chrono::microseconds>(
+      std::chrono::steady_clock::now() - began);
+  co_return result;
+}
+
+}  // namespace proxy

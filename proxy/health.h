@@ -1,0 +1,18 @@
+// What the health listener answers, for kubelets and load balancers; no login, no secrets.
+//   GET /livez    200 while the process runs
+//   GET /readyz   200, or 503 with the reasons, one a line
+//   GET /prestop  200 after drain.delay: a preStop hook of the application waits here, so that the
+//                 application does not end before its sidecar has stopped sending requests to it
+#pragma once
+
+#include "proxy/endpoints/endpoint.h"
+#include "proxy/exchange_state.h"
+#include "proxy/net/task.h"
+#include "proxy/worker_state.h"
+
+namespace proxy {
+
+[[nodiscard]] net::Task<endpoints::Reply> answer_health(WorkerState& worker,
+                                                        const Exchange& exchange);
+
+}  // namespace proxy

@@ -1,0 +1,37 @@
+// The two directions behind a protocol switch: bytes are copied until one side ends, nothing moves
+// for the idle timeout, or the session is over. One thread; the caller owns both streams.
+#pragma once
+
+#include <chrono>
+
+#include "proxy/connection.h"
+#include "proxy/exchange_state.h"
+#include "proxy/net/task.h"
+#include "proxy/worker_state.h"
+
+namespace proxy {
+
+enum class Failure : std::uint8_t;
+
+// Sends exchange.out (the 101 head) and what both sides sent early, then relays.
+[[nodiscard]] net::Task<Failure> run_tunnel(WorkerState& worker, Connection& connection,
+                                            Exchange& exchange, net::Stream& upstream,
+                                            std::chrono::milliseconds idle_timeout);
+
+// Registers a stream that must end with its session, for as long as this object lives.
+class SessionStreamGuard {
+ public:
+  SessionStreamGuard(WorkerState& worker, const Exchange& exchange, Connection& connection,
+                     net::Stream& upstream);
+  ~SessionStreamGuard();
+  SessionStreamGuard(const SessionStreamGuard&) = delete;
+  SessionStreamGuard& operator=(const SessionStreamGuard&) = delete;
+  [[nodiscard]] bool revoked() const { return entry_.revoked; }
+
+ private:
+  WorkerState& worker_;
+  SessionStream entry_;
+  bool registered_ = false;
+};
+
+}  // namespace proxy

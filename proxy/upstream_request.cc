@@ -1,0 +1,80 @@
+// Heads towards both sides; see upstream_request.h.
+#include "proxy/upstream_request.h"
+
+#include <array>
+#include <charconv>
+
+namespace proxy {
+namespace {
+
+using http::BodyKind;
+using http::HeaderId;
+
+void append_number(std::uint64_t value, http::Buffer& out) {
+  std::array<char, 20> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+  out.append({digits.data(), static_cast<std::size_t>(end - digits.data())});
+}
+
+bool is_connection_bound(std::string_view value) {
+  return (value.size() >= 4 && http::equal_ignoring_case(value.substr(0, 4), "ntlm")) ||
+         (value.size() >= 9 && http::equal_ignoring_case(value.substr(0, 9), "negotiate"));
+}
+
+}  // namespace
+
+void append_content_length(std::uint64_t length, http::Buffer& out) {
+  out.append("Content-Length: ");
+  append_number(length, out);
+  out.append("\r\n");
+}
+
+void write_upstream_head(const Exchange& exchange, const Upstream& upstream,
+                         http::Buffer& out) {
+  const http::RequestHead& request = exchange.request;
+  const HeaderPolicy& policy = exchange.local->runtime->header_policy;
+  out.clear();
+  out.append(http::name(request.method));
+  out.append(" ");
+  out.append(exchange.decision.path);
+  if (request.has_query) {
+    out.append("?");
+    out.append(request.query);
+  }
+  out.append(" HTTP/1.1\r\nHost: ");
+  const bool pass_host = upstream.config().preserve_host && !request.authority.empty();
+  out.append(pass_host ? request.authority : std::string_view(upstream.authority()));
+  out.append("\r\n");
+  const auth::CachedTokenRef& token = exchange.decision.token;
+  policy.append_client_fields(request, token != nullptr, out);
+  if (token) out.append(token->identity_headers);
+  HeaderPolicy::append_forwarding(exchange.client.forwarding, out);
+  if (request.body.kind == BodyKind::chunked) {
+    out.append("Transfer-Encoding: chunked\r\n");
+  } else if (request.body.kind == BodyKind::length) {
+    append_content_length(request.body.length, out);
+  }
+  if (exchange.decision.tunnel) out.append("Connection: Upgrade\r\nUpgrade: websocket\r\n");
+  out.append("\r\n");
+}
+
+void append_status_line(const http::ResponseHead& response, http::Buffer& out) {
+  out.append("HTTP/1.1 ");
+  append_number(static_cast<std::uint64_t>(response.status), out);
+  out.append(" ");
+  out.append(response.reason);
+  out.append("\r\n");
+}
+
+bool carries_connection_identity(const Exchange& exchange) {
+  if (is_connection_bound(exchange.request.value(HeaderId::authorization)) &&
+      exchange.local->runtime->header_policy.authorization() == config::Authorization::keep) {
+    return true;
+  }
+  for (const http::Field& field : exchange.response.fields) {
+    if (field.id == HeaderId::www_authenticate && is_connection_bound(field.value)) return true;
+  }
+  return false;
+}
+
+}  // namespace proxy

@@ -1,0 +1,24 @@
+// The bytes of heads on their way out, made from typed parts only: framing, Host and Connection are
+// always ours (SECURITY P5). One thread; appends to the caller's buffer.
+#pragma once
+
+#include <cstdint>
+
+#include "proxy/exchange_state.h"
+#include "proxy/http/buffer.h"
+#include "proxy/upstream.h"
+#include "proxy/worker_state.h"
+
+namespace proxy {
+
+// The whole request head, replacing what `out` held.
+void write_upstream_head(const Exchange& exchange,
+                         const Upstream& upstream, http::Buffer& out);
+void append_status_line(const http::ResponseHead& response, http::Buffer& out);
+void append_content_length(std::uint64_t length, http::Buffer& out);
+
+// True when the exchange used an authentication that the application binds to the connection
+// (NTLM, Negotiate): the connection must never serve another client (SECURITY E07).
+[[nodiscard]] bool carries_connection_identity(const Exchange& exchange);
+
+}  // namespace proxy

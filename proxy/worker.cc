@@ -1,0 +1,177 @@
+// A worker's loop; see worker.h.
+#include "proxy/worker.h"
+
+#include <sys/socket.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/post.hpp>
+
+#include "proxy/exchange.h"
+#include "proxy/net/listen.h"
+
+namespace proxy {
+namespace {
+
+constexpr auto as_result = boost::asio::as_tuple(boost::asio::deferred);
+// Connections taken in one go, so that a flood of them does not starve those that are served.
+constexpr int accept_batch = 64;
+// How long accepting rests when there is no room or no descriptor left (SECURITY X-15).
+constexpr std::chrono::milliseconds accept_pause{100};
+
+}  // namespace
+
+Worker::Worker(store::SessionStore& store, HashPool& hashing, LogWriter& writer,
+               std::shared_ptr<const Runtime> runtime, ProcessState& process)
+    : loop_(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO),
+      log_(writer, runtime->log),
+      state_(loop_.get_executor(), wheel_, store, hashing, log_, process),
+      tick_(loop_.get_executor()) {
+  state_.install(LocalRuntimeRef(new LocalRuntime(std::move(runtime), state_.executor, wheel_)));
+}
+
+Worker::~Worker() = default;
+
+void Worker::listen(int descriptor, int family, Role role, std::string port) {
+  listeners_.push_back(std::make_unique<Listener>(
+      Listener{boost::asio::posix::basic_descriptor<net::Executor>(state_.executor, descriptor),
+               family, role, std::move(port)}));
+}
+
+void Worker::run() {
+  const auto ignore = [](std::exception_ptr) {};
+  boost::asio::co_spawn(loop_, tick_loop(), ignore);
+  for (const auto& listener : listeners_) {
+    boost::asio::co_spawn(loop_, accept_loop(*listener), ignore);
+  }
+  loop_.run();
+  log_.flush();
+}
+
+net::Task<void> Worker::tick_loop() {
+  while (!stopped_) {
+    tick_.expires_after(net::Wheel::tick_length);
+    const auto [error] = co_await tick_.async_wait(as_result);
+    if (error) continue;
+    const auto now = Clock::now();
+    wheel_.advance(now);
+    for (const auto& upstream : state_.local->upstreams) upstream->close_idle(now);
+    const auth::Time wall = wall_clock();
+    state_.flush_proofs(wall);
+    state_.revocations.sweep(wall);
+    log_.flush();
+  }
+}
+
+// Room for one more client; the connection that has been idle longest makes some.
+bool Worker::has_room() {
+  const std::uint32_t limit = state_.local->runtime->config.limits.connections;
+  if (state_.process.connections.load(std::memory_order_relaxed) < limit) return true;
+  for (Connection& connection : connections_) {
+    if (!connection.is_idle()) continue;
+    connection.stop_if_idle();
+    break;
+  }
+  return false;
+}
+
+void Worker::start_connection(Listener& listener, int descriptor, const net::Address& peer) {
+  const bool is_unix = listener.family == AF_UNIX;
+  auto stream =
+      std::make_unique<net::Stream>(state_.executor, wheel_, listener.family, descriptor);
+  auto connection = std::make_unique<Connection>(state_, std::move(stream), listener.role, peer,
+                                                 is_unix ? "unix" : net::to_text(peer),
+                                                 listener.port);
+  connections_.push_back(*connection);
+  const bool counts = listener.role == Role::main;
+  if (counts) state_.process.connections.fetch_add(1, std::memory_order_relaxed);
+  boost::asio::co_spawn(loop_, serve(state_, std::move(connection)),
+                        [this, counts](std::exception_ptr failure) {
+                          if (counts) {
+                            state_.process.connections.fetch_sub(1, std::memory_order_relaxed);
+                          }
+                          if (!failure) return;
+                          // Nothing on the data plane throws but a failed allocation: the
+                          // connection is gone, the others go on.
+                          log_.write(Level::error, "a connection ended by an exception");
+                        });
+}
+
+// False: nothing more can be accepted for now.
+bool Worker::accept_some(Listener& listener) {
+  for (int i = 0; i < accept_batch; ++i) {
+    if (listener.role == Role::main && !has_room()) return false;
+    const net::Accepted accepted = net::accept_from(listener.descriptor.native_handle());
+    switch (accepted.outcome) {
+      case net::Accepted::Outcome::connection:
+        start_connection(listener, accepted.descriptor, accepted.peer);
+        break;
+      case net::Accepted::Outcome::failed:
+        break;
+      case net::Accepted::Outcome::none:
+        return true;
+      case net::Accepted::Outcome::out_of_descriptors:
+        log_.write(Level::error, "out of file descriptors; raise the limit (ulimit -n)");
+        return false;
+    }
+  }
+  return true;
+}
+
+net::Task<void> Worker::accept_loop(Listener& listener) {
+  Timer pause(state_.executor);
+  using Descriptor = boost::asio::posix::basic_descriptor<net::Executor>;
+  while (listener.descriptor.is_open()) {
+    const auto [error] = co_await listener.descriptor.async_wait(Descriptor::wait_read, as_result);
+    if (error) break;
+    if (accept_some(listener)) continue;
+    pause.expires_after(accept_pause);
+    co_await pause.async_wait(as_result);
+  }
+}
+
+void Worker::post(std::function<void()> task) { boost::asio::post(loop_, std::move(task)); }
+
+void Worker::install(std::shared_ptr<const Runtime> runtime) {
+  post([this, runtime = std::move(runtime)]() mutable {
+    log_.set_options(runtime->log);
+    state_.install(LocalRuntimeRef(new LocalRuntime(std::move(runtime), state_.executor, wheel_)));
+  });
+}
+
+void Worker::publish(const store::Revocation& revocation) {
+  post([this, revocation] { state_.apply(revocation); });
+}
+
+void Worker::drain() {
+  post([this] {
+    draining_ = true;
+    for (const auto& listener : listeners_) {
+      if (listener->role != Role::main) continue;
+      // Closing a listening socket resets what waits in its queue, so that is taken first.
+      accept_some(*listener);
+      boost::system::error_code ignored;
+      listener->descriptor.close(ignored);
+    }
+    for (Connection& connection : connections_) {
+      if (connection.role() == Role::main) connection.stop_if_idle();
+    }
+  });
+}
+
+void Worker::close_all() {
+  post([this] {
+    for (Connection& connection : connections_) connection.stream().cancel();
+    for (Connection& connection : connections_) connection.stream().close();
+  });
+}
+
+void Worker::stop() {
+  post([this] {
+    stopped_ = true;
+    loop_.stop();
+  });
+}
+
+}  // namespace proxy
