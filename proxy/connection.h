@@ -21,7 +21,11 @@ namespace proxy {
 
 enum class Role : std::uint8_t { main, health, admin };
 
-class Connection : public boost::intrusive::list_base_hook<> {
+// Leaves the worker's list by itself when it ends.
+using ConnectionHook = boost::intrusive::list_base_hook<
+    boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+
+class Connection : public ConnectionHook {
  public:
   Connection(WorkerState& worker, std::unique_ptr<net::Stream> stream, Role role,
              const net::Address& peer, std::string peer_text, std::string local_port);
@@ -92,5 +96,8 @@ class Connection : public boost::intrusive::list_base_hook<> {
   bool close_ = false;
   bool continued_ = false;  // 100 Continue was sent for this request
 };
+
+using ConnectionList =
+    boost::intrusive::list<Connection, boost::intrusive::constant_time_size<false>>;
 
 }  // namespace proxy

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "auth/bytes.h"
+#include "auth/password.h"
 #include "config/secret.h"
 #include "config/users_file.h"
 #include "proxy/upstream.h"

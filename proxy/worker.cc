@@ -4,15 +4,21 @@
 #include <sys/socket.h>
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/wait_traits.hpp>
 
 #include "proxy/exchange.h"
 #include "proxy/net/listen.h"
 
 namespace proxy {
 namespace {
+
+using Clock = std::chrono::steady_clock;
+using Timer =
+    boost::asio::basic_waitable_timer<Clock, boost::asio::wait_traits<Clock>, net::Executor>;
 
 constexpr auto as_result = boost::asio::as_tuple(boost::asio::deferred);
 // Connections taken in one go, so that a flood of them does not starve those that are served.
@@ -24,36 +30,38 @@ constexpr std::chrono::milliseconds accept_pause{100};
 
 Worker::Worker(store::SessionStore& store, HashPool& hashing, LogWriter& writer,
                std::shared_ptr<const Runtime> runtime, ProcessState& process)
-    : loop_(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO),
+    : loop_(std::make_unique<boost::asio::io_context>(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO)),
       log_(writer, runtime->log),
-      state_(loop_.get_executor(), wheel_, store, hashing, log_, process),
-      tick_(loop_.get_executor()) {
+      state_(loop_->get_executor(), wheel_, store, hashing, log_, process) {
   state_.install(LocalRuntimeRef(new LocalRuntime(std::move(runtime), state_.executor, wheel_)));
 }
 
-Worker::~Worker() = default;
+Worker::~Worker() {
+  listeners_.clear();
+  state_.local.reset();
+  loop_.reset();
+}
 
 void Worker::listen(int descriptor, int family, Role role, std::string port) {
   listeners_.push_back(std::make_unique<Listener>(
-      Listener{boost::asio::posix::basic_descriptor<net::Executor>(state_.executor, descriptor),
-               family, role, std::move(port)}));
+      Listener{Descriptor(state_.executor, descriptor), family, role, std::move(port)}));
 }
 
 void Worker::run() {
   const auto ignore = [](std::exception_ptr) {};
-  boost::asio::co_spawn(loop_, tick_loop(), ignore);
+  boost::asio::co_spawn(*loop_, tick_loop(), ignore);
   for (const auto& listener : listeners_) {
-    boost::asio::co_spawn(loop_, accept_loop(*listener), ignore);
+    boost::asio::co_spawn(*loop_, accept_loop(*listener), ignore);
   }
-  loop_.run();
+  loop_->run();
   log_.flush();
 }
 
 net::Task<void> Worker::tick_loop() {
-  while (!stopped_) {
-    tick_.expires_after(net::Wheel::tick_length);
-    const auto [error] = co_await tick_.async_wait(as_result);
-    if (error) continue;
+  Timer tick(state_.executor);
+  for (;;) {
+    tick.expires_after(net::Wheel::tick_length);
+    co_await tick.async_wait(as_result);
     const auto now = Clock::now();
     wheel_.advance(now);
     for (const auto& upstream : state_.local->upstreams) upstream->close_idle(now);
@@ -86,7 +94,7 @@ void Worker::start_connection(Listener& listener, int descriptor, const net::Add
   connections_.push_back(*connection);
   const bool counts = listener.role == Role::main;
   if (counts) state_.process.connections.fetch_add(1, std::memory_order_relaxed);
-  boost::asio::co_spawn(loop_, serve(state_, std::move(connection)),
+  boost::asio::co_spawn(*loop_, serve(state_, std::move(connection)),
                         [this, counts](std::exception_ptr failure) {
                           if (counts) {
                             state_.process.connections.fetch_sub(1, std::memory_order_relaxed);
@@ -121,7 +129,6 @@ bool Worker::accept_some(Listener& listener) {
 
 net::Task<void> Worker::accept_loop(Listener& listener) {
   Timer pause(state_.executor);
-  using Descriptor = boost::asio::posix::basic_descriptor<net::Executor>;
   while (listener.descriptor.is_open()) {
     const auto [error] = co_await listener.descriptor.async_wait(Descriptor::wait_read, as_result);
     if (error) break;
@@ -131,7 +138,7 @@ net::Task<void> Worker::accept_loop(Listener& listener) {
   }
 }
 
-void Worker::post(std::function<void()> task) { boost::asio::post(loop_, std::move(task)); }
+void Worker::post(std::function<void()> task) { boost::asio::post(*loop_, std::move(task)); }
 
 void Worker::install(std::shared_ptr<const Runtime> runtime) {
   post([this, runtime = std::move(runtime)]() mutable {
@@ -146,7 +153,6 @@ void Worker::publish(const store::Revocation& revocation) {
 
 void Worker::drain() {
   post([this] {
-    draining_ = true;
     for (const auto& listener : listeners_) {
       if (listener->role != Role::main) continue;
       // Closing a listening socket resets what waits in its queue, so that is taken first.
@@ -168,10 +174,7 @@ void Worker::close_all() {
 }
 
 void Worker::stop() {
-  post([this] {
-    stopped_ = true;
-    loop_.stop();
-  });
+  post([this] { loop_->stop(); });
 }
 
 }  // namespace proxy

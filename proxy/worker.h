@@ -3,10 +3,8 @@
 // Other threads talk to it only through the functions marked so, which post values to its loop.
 #pragma once
 
-#include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/basic_descriptor.hpp>
-#include <boost/asio/wait_traits.hpp>
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <boost/intrusive/list.hpp>
 #include <functional>
 #include <memory>
@@ -38,15 +36,13 @@ class Worker {
   void stop();
   void post(std::function<void()> task);
 
-  [[nodiscard]] boost::asio::io_context& loop() { return loop_; }
+  [[nodiscard]] boost::asio::io_context& loop() { return *loop_; }
   [[nodiscard]] WorkerState& state() { return state_; }
 
  private:
-  using Clock = std::chrono::steady_clock;
-  using Timer =
-      boost::asio::basic_waitable_timer<Clock, boost::asio::wait_traits<Clock>, net::Executor>;
+  using Descriptor = boost::asio::posix::basic_stream_descriptor<net::Executor>;
   struct Listener {
-    boost::asio::posix::basic_descriptor<net::Executor> descriptor;
+    Descriptor descriptor;
     int family;
     Role role;
     std::string port;
@@ -57,15 +53,13 @@ class Worker {
   void start_connection(Listener& listener, int descriptor, const net::Address& peer);
   [[nodiscard]] bool has_room();
 
-  boost::asio::io_context loop_;
+  // Ended first, by the destructor's body: what is still suspended uses the members below.
+  std::unique_ptr<boost::asio::io_context> loop_;
   net::Wheel wheel_;
   Log log_;
   WorkerState state_;
   std::vector<std::unique_ptr<Listener>> listeners_;
-  boost::intrusive::list<Connection> connections_;
-  Timer tick_;
-  bool draining_ = false;
-  bool stopped_ = false;
+  ConnectionList connections_;
 };
 
 }  // namespace proxy
