@@ -1,0 +1,69 @@
+// Processors, descriptors, files; see machine.h.
+#include "proxy/machine.h"
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <fstream>
+#include <thread>
+
+namespace proxy {
+namespace {
+
+// Descriptors that are not client connections: listeners, logs, the store, one for luck each.
+constexpr std::uint64_t descriptors_reserved = 64;
+constexpr std::size_t workers_max = 4;
+
+// The quota in whole processors, 0 when there is none. Version 2 of the cgroup interface first.
+std::size_t cgroup_processors() {
+  const auto round_up = [](long long quota, long long period) -> std::size_t {
+    if (quota <= 0 || period <= 0) return 0;
+    return static_cast<std::size_t>((quota + period - 1) / period);
+  };
+  std::ifstream unified("/sys/fs/cgroup/cpu.max");
+  std::string quota;
+  long long period = 0;
+  if (unified >> quota >> period) {
+    return quota == "max" ? 0 : round_up(std::atoll(quota.c_str()), period);
+  }
+  std::ifstream quota_file("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
+  std::ifstream period_file("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
+  long long quota_us = 0;
+  if (quota_file >> quota_us && period_file >> period) return round_up(quota_us, period);
+  return 0;
+}
+
+}  // namespace
+
+std::size_t default_workers() {
+  const std::size_t processors = std::max(1U, std::thread::hardware_concurrency());
+  const std::size_t quota = cgroup_processors();
+  return std::min({quota == 0 ? processors : quota, processors, workers_max});
+}
+
+std::string fit_to_descriptors(config::Config& config) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return "";
+  if (limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+  }
+  const std::uint64_t half = limit.rlim_cur / 2;
+  const std::uint64_t fits = half > descriptors_reserved ? half - descriptors_reserved : 16;
+  if (config.limits.connections <= fits) return "";
+  config.limits.connections = static_cast<std::uint32_t>(fits);
+  return "limits.connections is lowered to " + std::to_string(fits) +
+         ", because the process may open only " + std::to_string(limit.rlim_cur) +
+         " files (ulimit -n) and each client needs two";
+}
+
+FileStamp stamp_of(const std::string& path) {
+  struct stat status{};
+  if (path.empty() || ::stat(path.c_str(), &status) != 0) return {};
+  return {status.st_ino, static_cast<std::uint64_t>(status.st_size),
+          status.st_mtim.tv_sec * 1'000'000'000LL + status.st_mtim.tv_nsec};
+}
+
+}  // namespace proxy

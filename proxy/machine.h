@@ -1,0 +1,30 @@
+// What the machine grants this process: processors, descriptors, and when a file last changed.
+// Start and control thread only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "config/config.h"
+
+namespace proxy {
+
+// How many workers `workers: 0` means here: the cgroup's CPU quota rounded up, at most 4.
+[[nodiscard]] std::size_t default_workers();
+
+// Raises the soft descriptor limit to the hard one and lowers limits.connections so that every
+// client connection can have one to the application. A sentence when it had to; empty otherwise.
+[[nodiscard]] std::string fit_to_descriptors(config::Config& config);
+
+// Changes whenever the file's content may have: also when a symlink on its path is switched, as
+// Kubernetes does with mounted volumes. All zero: not there.
+struct FileStamp {
+  std::uint64_t inode = 0;
+  std::uint64_t size = 0;
+  std::int64_t modified_ns = 0;
+  bool operator==(const FileStamp&) const = default;
+};
+[[nodiscard]] FileStamp stamp_of(const std::string& path);
+
+}  // namespace proxy

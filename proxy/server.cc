@@ -1,0 +1,347 @@
+// The process; see server.h.
+#include "proxy/server.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/basic_signal_set.hpp>
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/wait_traits.hpp>
+#include <cstdio>
+#include <iostream>
+
+#include "config/load.h"
+#include "proxy/machine.h"
+#include "proxy/net/listen.h"
+#include "proxy/store/snapshot.h"
+
+namespace proxy {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Timer =
+    boost::asio::basic_waitable_timer<Clock, boost::asio::wait_traits<Clock>, net::Executor>;
+constexpr auto as_result = boost::asio::as_tuple(boost::asio::deferred);
+constexpr std::chrono::milliseconds watch_interval{1'000};
+constexpr std::chrono::milliseconds drain_check{20};
+// After the cut-off, how long the cut connections may take to end.
+constexpr std::chrono::milliseconds cut_time{1'000};
+
+void print_problems(const std::vector<config::Problem>& problems) {
+  for (const config::Problem& problem : problems) {
+    std::cerr << config::to_string(problem) << '\n';
+  }
+}
+
+std::string_view role_name(Role role) {
+  switch (role) {
+    case Role::health: return "health";
+    case Role::admin: return "admin";
+    case Role::main: break;
+  }
+  return "listener";
+}
+
+// What is bound once and stays: a change of it needs a restart, and says so.
+bool same_listening(const config::Config& a, const config::Config& b) {
+  const auto same = [](const config::Listener& x, const config::Listener& y) {
+    return x.address == y.address;
+  };
+  return a.listeners.size() == b.listeners.size() &&
+         std::equal(a.listeners.begin(), a.listeners.end(), b.listeners.begin(), same) &&
+         a.health.address == b.health.address && a.admin.address == b.admin.address;
+}
+
+store::MemoryStoreOptions store_options(const Runtime& runtime) {
+  store::MemoryStoreOptions options;
+  options.sessions_max = runtime.config.memory.sessions_max;
+  options.rules = runtime.family_rules;
+  options.absolute_life = runtime.config.tokens.refresh.absolute_life;
+  options.access_life = runtime.config.tokens.access.life;
+  return options;
+}
+
+}  // namespace
+
+Server::Server(ServerOptions options) : options_(std::move(options)) {}
+Server::~Server() = default;
+
+int Server::run() {
+  if (!start()) return 1;
+  start_workers();
+  const auto ignore = [](std::exception_ptr) {};
+  boost::asio::co_spawn(control_->loop(), watch_signals(), ignore);
+  boost::asio::co_spawn(control_->loop(), watch_users_file(), ignore);
+  control_->run();
+  finish();
+  return 0;
+}
+
+bool Server::start() {
+  // A peer that hangs up must be an error of a write, not the end of the process; and no core dump
+  // may carry keys (SECURITY J04, rule 11).
+  ::signal(SIGPIPE, SIG_IGN);
+  ::prctl(PR_SET_DUMPABLE, 0);
+  const std::string shortage = fit_to_descriptors(options_.config);
+  Compiled compiled = compile(options_.config, nullptr, options_.users);
+  if (!compiled.runtime) {
+    print_problems(compiled.problems);
+    return false;
+  }
+  runtime_ = std::move(compiled.runtime);
+  writer_ = std::make_unique<LogWriter>(runtime_->log);
+  if (!writer_->error().empty()) {
+    std::cerr << "gatehouse: " << writer_->error() << '\n';
+    return false;
+  }
+  store_ = std::make_unique<store::MemoryStore>(
+      store_options(*runtime_), [this](const store::Revocation& revocation) {
+        for (const auto& worker : workers_) worker->publish(revocation);
+      });
+  hashing_ = std::make_unique<HashPool>(HashPoolOptions{});
+  const std::size_t count =
+      runtime_->config.workers != 0 ? runtime_->config.workers : default_workers();
+  for (std::size_t i = 0; i < count; ++i) {
+    workers_.push_back(
+        std::make_unique<Worker>(*store_, *hashing_, *writer_, runtime_, process_));
+  }
+  control_ = std::make_unique<Worker>(*store_, *hashing_, *writer_, runtime_, process_);
+  report(compiled.warnings, Level::warning, "configuration");
+  if (!shortage.empty()) log().write(Level::warning, shortage);
+  if (!bind()) return false;
+  load_sessions();
+  return true;
+}
+
+bool Server::bind_one(const std::string& address, const std::string& key, Role role) {
+  const auto endpoint = net::parse_endpoint(address);
+  const std::size_t count = role == Role::main ? workers_.size() : 1;
+  net::Listening listening;
+  if (endpoint) {
+    listening = net::listen_on(*endpoint, count);
+  } else {
+    listening.error = "`" + address + "` is not of the form HOST:PORT or unix:/PATH";
+  }
+  if (!listening.error.empty()) {
+    std::cerr << "gatehouse: " << key << ": " << listening.error << '\n';
+    return false;
+  }
+  const auto colon = listening.address.rfind(':');
+  const std::string port =
+      endpoint->unix_path.empty() ? listening.address.substr(colon + 1) : std::string("0");
+  for (std::size_t i = 0; i < count; ++i) {
+    Worker& worker = role == Role::main ? *workers_[i] : *control_;
+    worker.listen(listening.descriptors[i], listening.family, role, port);
+  }
+  log().write(Level::info, "listening",
+              {{"address", listening.address}, {"role", role_name(role)}});
+  return true;
+}
+
+bool Server::bind() {
+  const config::Config& config = runtime_->config;
+  bool bound = true;
+  for (std::size_t i = 0; i < config.listeners.size(); ++i) {
+    const std::string key = "listeners[" + std::to_string(i) + "].address";
+    bound = bind_one(config.listeners[i].address, key, Role::main) && bound;
+  }
+  if (!config.health.address.empty()) {
+    bound = bind_one(config.health.address, "health.address", Role::health) && bound;
+  }
+  if (!config.admin.address.empty()) {
+    bound = bind_one(config.admin.address, "admin.address", Role::admin) && bound;
+  }
+  log().flush();
+  return bound;
+}
+
+void Server::load_sessions() {
+  const std::string& file = runtime_->config.memory.snapshot_file;
+  if (file.empty()) return;
+  const auto read = store::read_snapshot(*store_, file, runtime_->refresh_keys.snapshot_key(),
+                                         wall_clock());
+  if (!read.error.empty()) {
+    log().write(Level::warning, "the sessions of the last run could not be read",
+                {{"reason", read.error}});
+  } else {
+    log().write(Level::info, "read the sessions of the last run",
+                {{"sessions", std::to_string(read.sessions)}});
+  }
+  for (const store::Revocation& revocation : store_->revocations(wall_clock())) {
+    for (const auto& worker : workers_) worker->publish(revocation);
+  }
+}
+
+void Server::start_workers() {
+  for (const auto& worker : workers_) {
+    threads_.emplace_back([&worker] { worker->run(); });
+  }
+}
+
+void Server::finish() {
+  for (const auto& worker : workers_) worker->stop();
+  for (std::thread& thread : threads_) thread.join();
+  // Verifications that still wait resume on loops that no longer run; the pool goes first.
+  hashing_.reset();
+  const std::string& file = runtime_->config.memory.snapshot_file;
+  if (!file.empty()) {
+    const std::string error = store::write_snapshot(
+        *store_, file, runtime_->refresh_keys.snapshot_key(), wall_clock());
+    if (!error.empty()) {
+      log().write(Level::error, "the sessions could not be saved", {{"reason", error}});
+    }
+  }
+  log().write(Level::info, "stopped");
+  log().flush();
+  workers_.clear();
+  control_.reset();
+  writer_.reset();
+  for (const config::Listener& listener : runtime_->config.listeners) {
+    const auto endpoint = net::parse_endpoint(listener.address);
+    if (endpoint && !endpoint->unix_path.empty()) ::unlink(endpoint->unix_path.c_str());
+  }
+}
+
+net::Task<void> Server::watch_signals() {
+  boost::asio::basic_signal_set<net::Executor> signals(control_->state().executor, SIGTERM, SIGINT,
+                                                       SIGHUP);
+  signals.add(SIGQUIT);
+  signals.add(SIGUSR1);
+  for (;;) {
+    const auto [error, number] = co_await signals.async_wait(as_result);
+    if (error) co_return;
+    if (number == SIGHUP) {
+      reload();
+    } else if (number == SIGUSR1) {
+      writer_->reopen();
+    } else if (draining_) {
+      // Asked twice: whoever asks knows why.
+      std::_Exit(1);
+    } else {
+      draining_ = true;
+      boost::asio::co_spawn(control_->loop(), drain(), [](std::exception_ptr) {});
+    }
+  }
+}
+
+net::Task<void> Server::drain() {
+  const config::Drain times = runtime_->config.drain;
+  Timer timer(control_->state().executor);
+  process_.draining = true;
+  log().write(Level::info, "draining: not ready any more, still serving");
+  log().flush();
+  timer.expires_after(times.delay);
+  co_await timer.async_wait(as_result);
+  process_.closing = true;
+  for (const auto& worker : workers_) worker->drain();
+  const auto cut_at = Clock::now() + times.timeout;
+  while (process_.connections.load() != 0 && Clock::now() < cut_at) {
+    timer.expires_after(drain_check);
+    co_await timer.async_wait(as_result);
+  }
+  if (process_.connections.load() != 0) {
+    log().write(Level::warning, "drain.timeout has passed: cutting what is left",
+                {{"connections", std::to_string(process_.connections.load())}});
+    for (const auto& worker : workers_) worker->close_all();
+    const auto leave_at = Clock::now() + cut_time;
+    while (process_.connections.load() != 0 && Clock::now() < leave_at) {
+      timer.expires_after(drain_check);
+      co_await timer.async_wait(as_result);
+    }
+  }
+  control_->stop();
+}
+
+void Server::report(const std::vector<config::Problem>& problems, Level level,
+                    std::string_view what) {
+  for (const config::Problem& problem : problems) {
+    const std::string text = config::to_string(problem);
+    log().write(level, what, {{"problem", text}});
+  }
+}
+
+// All or nothing: a configuration with a problem changes nothing.
+void Server::reload() {
+  if (runtime_->config.file.empty()) {
+    log().write(Level::warning, "nothing to reload: started without a configuration file");
+    return;
+  }
+  config::Loaded loaded = config::load_file(runtime_->config.file);
+  if (!loaded.problems.empty()) {
+    report(loaded.problems, Level::error, "reload refused, the old configuration stays");
+    return;
+  }
+  const std::string shortage = fit_to_descriptors(loaded.config);
+  if (!shortage.empty()) log().write(Level::warning, shortage);
+  if (!same_listening(loaded.config, runtime_->config)) {
+    log().write(Level::warning,
+                "listeners, health.address and admin.address change at a restart only; the rest of "
+                "the new configuration is in force");
+    loaded.config.listeners = runtime_->config.listeners;
+    loaded.config.health.address = runtime_->config.health.address;
+    loaded.config.admin.address = runtime_->config.admin.address;
+  }
+  report(loaded.warnings, Level::warning, "configuration");
+  install(compile(loaded.config, runtime_.get(), options_.users), "reloaded the configuration");
+}
+
+void Server::install(Compiled compiled, std::string_view what) {
+  report(compiled.warnings, Level::warning, "configuration");
+  if (!compiled.runtime) {
+    report(compiled.problems, Level::error, "reload refused, the old configuration stays");
+    log().flush();
+    return;
+  }
+  std::vector<std::string> ended = runtime_->users->ended_by(*compiled.runtime->users);
+  runtime_ = std::move(compiled.runtime);
+  store_->set_options(store_options(*runtime_));
+  for (const auto& worker : workers_) worker->install(runtime_);
+  control_->install(runtime_);
+  if (!ended.empty()) {
+    boost::asio::co_spawn(control_->loop(), end_sessions_of(std::move(ended)),
+                          [](std::exception_ptr) {});
+  }
+  log().write(Level::info, what);
+  log().flush();
+}
+
+// Gone, disabled, or with another password: what was logged in under the old record ends.
+net::Task<void> Server::end_sessions_of(std::vector<std::string> usernames) {
+  for (const std::string& username : usernames) {
+    const auto ended =
+        co_await store_->revoke_user(username, store::RevokeReason::user_changed, wall_clock());
+    AuditEvent event;
+    event.event = "revoke";
+    event.outcome = ended ? "ok" : "failed";
+    event.reason = "user_changed";
+    event.user = username;
+    log().audit(event);
+  }
+  log().flush();
+}
+
+net::Task<void> Server::watch_users_file() {
+  Timer timer(control_->state().executor);
+  FileStamp known = stamp_of(runtime_->config.users.file);
+  std::string file = runtime_->config.users.file;
+  for (;;) {
+    timer.expires_after(watch_interval);
+    co_await timer.async_wait(as_result);
+    if (runtime_->config.users.file != file) {
+      file = runtime_->config.users.file;
+      known = stamp_of(file);
+      continue;
+    }
+    const FileStamp now = stamp_of(file);
+    if (now == known) continue;
+    known = now;
+    install(compile(runtime_->config, runtime_.get(), options_.users),
+            "re-read the users file");
+  }
+}
+
+}  // namespace proxy

@@ -1,0 +1,65 @@
+// The process: binds, starts a worker a core, and is the control thread itself, with signals,
+// reload, the watch over the users file, the health and admin listeners, and the drain.
+// One instance, on the main thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "auth/users.h"
+#include "config/config.h"
+#include "proxy/hash_pool.h"
+#include "proxy/runtime.h"
+#include "proxy/store/memory_store.h"
+#include "proxy/telemetry.h"
+#include "proxy/worker.h"
+
+namespace proxy {
+
+struct ServerOptions {
+  config::Config config;
+  std::shared_ptr<const auth::Users> users;  // instead of a users file; null: the file's
+};
+
+class Server {
+ public:
+  explicit Server(ServerOptions options);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // Serves until a signal ends it. The exit code; problems at start are printed to standard error.
+  [[nodiscard]] int run();
+
+ private:
+  bool start();
+  bool bind();
+  bool bind_one(const std::string& address, const std::string& key, Role role);
+  void load_sessions();
+  void start_workers();
+  void finish();
+
+  net::Task<void> watch_signals();
+  net::Task<void> watch_users_file();
+  net::Task<void> drain();
+  net::Task<void> end_sessions_of(std::vector<std::string> usernames);
+  void reload();
+  void install(Compiled compiled, std::string_view what);
+  void report(const std::vector<config::Problem>& problems, Level level, std::string_view what);
+  [[nodiscard]] Log& log() { return control_->state().log; }
+
+  ServerOptions options_;
+  std::shared_ptr<const Runtime> runtime_;
+  ProcessState process_;
+  std::unique_ptr<LogWriter> writer_;
+  std::unique_ptr<store::MemoryStore> store_;
+  std::unique_ptr<HashPool> hashing_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::unique_ptr<Worker> control_;
+  std::vector<std::thread> threads_;
+  bool draining_ = false;
+};
+
+}  // namespace proxy
