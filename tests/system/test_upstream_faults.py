@@ -37,7 +37,7 @@ MALFORMED = {
     "gzip coding": OK + b"Transfer-Encoding: gzip\r\n\r\nhello",
     "gzip, chunked": OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
     "chunked, gzip": OK + b"Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n",
-    "chunked twice": OK + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "chunked twice": OK + b"Transfer-Encoding: chunked\r\n" * 2 + b"\r\n0\r\n\r\n",
     "identity coding": OK + b"Transfer-Encoding: identity\r\n\r\nhello",
     "empty coding": OK + b"Transfer-Encoding: \r\nContent-Length: 5\r\n\r\nhello",
     "coding in HTTP/1.0": b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -63,7 +63,7 @@ MALFORMED = {
     "huge head": OK + b"X-A: " + b"a" * 200_000 + b"\r\n\r\n",
     "many fields": OK + b"X-A: b\r\n" * 5000 + b"\r\n",
     "1xx flood": b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000 + OK + b"Content-Length: 0\r\n\r\n",
-    "switch unasked": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+    "switch unasked": b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
     "end in the head": OK + b"Content-Le",
     "nothing": b"",
 }
@@ -82,7 +82,8 @@ def test_malformed_answers_are_502(gate, backend, bearer, data):
 
 
 BROKEN_CHUNKS = {"bad size": b"G\r\nhello\r\n0\r\n\r\n", "signed size": b"+5\r\nhello\r\n0\r\n\r\n",
-                 "size overflow": b"fffffffffffffffff\r\nhello", "no line end": b"5\r\nhelloX0\r\n\r\n",
+                 "size overflow": b"fffffffffffffffff\r\nhello",
+                 "no line end": b"5\r\nhelloX0\r\n\r\n",
                  "bare LF": b"5\nhello\n0\n\n", "bad trailer": b"5\r\nhello\r\n0\r\nX : y\r\n\r\n"}
 
 

@@ -1,10 +1,10 @@
-// The client of the well-known Node tutorials: login, an access token in the Authorization header, a
-// refresh token in JSON bodies, logout. It was written for an Express server; here Gatehouse answers.
+// The client of the well-known Node tutorials: login, an access token in the Authorization header,
+// a refresh token in JSON bodies, logout. It was written for Express; here Gatehouse answers.
 // GATEHOUSE_URL and GATEHOUSE_PASSWORD say where and how.
 import assert from "node:assert/strict";
 import test from "node:test";
 
-const [base, password] = [process.env.GATEHOUSE_URL, process.env.GATEHOUSE_PASSWORD];
+const { GATEHOUSE_URL: base, GATEHOUSE_PASSWORD: password } = process.env;
 
 function post(path, body, headers = {}) {
   return fetch(base + path, {

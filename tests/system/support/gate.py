@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from .client import Client, render
+from .client import Client
 
 ROOT = Path(__file__).resolve().parents[3]
 BINARY = os.environ.get("GATEHOUSE_BINARY", str(ROOT / "build/dev/proxy/gatehouse"))

@@ -1,0 +1,222 @@
+"""One connection and many requests; event streams and web sockets."""
+
+import threading
+import time
+
+import pytest
+
+from support.backend import response
+from support.client import render
+from support.gate import SLOW, spin
+
+CONFIG = {"routes": [{"path": "/ws", "websocket": True}]}
+UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+           "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
+SWITCH = (b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+          b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")
+
+
+@pytest.fixture(scope="module")
+def bearer(shared_gate):
+    return shared_gate.bearer()
+
+
+# --- one connection, many requests
+
+def test_keep_alive(gate, backend, bearer):
+    with gate.connect() as client:
+        for number in range(20):
+            assert client.request("GET", f"/{number}", bearer).status == 200
+    assert [r.target for r in backend.requests] == [f"/{n}" for n in range(20)]
+    assert len({r.connection for r in backend.requests}) == 1, "the upstream connection is reused"
+
+
+def test_connection_close_is_honoured(gate, bearer):
+    with gate.connect() as client:
+        answer = client.request("GET", "/x", {**bearer, "Connection": "close"})
+        assert answer.get("Connection", "").lower() == "close"
+        assert client.is_closed(4 * SLOW)
+
+
+def test_pipelining_keeps_the_order(gate, backend, bearer):
+    """Each request of a burst is judged on its own (D24)."""
+    for path in ("/1", "/3"):
+        backend.answer(path, response(200, path))
+    requests = (render("GET", "/1", bearer) + render("POST", "/2", {}, b"abc")
+                + render("GET", "/3", bearer))
+    for cut in range(1, len(requests), 11):
+        with gate.connect() as client:
+            client.send_pieces(requests, [cut])
+            answers = [client.read_response() for _ in range(3)]
+            assert [a.status for a in answers] == [200, 401, 200]
+            assert [answers[0].body, answers[2].body] == [b"/1", b"/3"]
+    assert not backend.at("/2")
+
+
+def test_long_pipeline(gate, backend, bearer):
+    """Many requests in one write by a client that reads late (X-17)."""
+    count = 300
+    with gate.connect() as client:
+        sender = threading.Thread(target=client.send_pieces,
+                                  args=(render("GET", "/x", bearer) * count, []))
+        sender.start()
+        assert [client.read_response().status for _ in range(count)] == [200] * count
+        sender.join()
+    assert len(backend.requests) == count
+
+
+@pytest.mark.threads
+def test_parallel_clients_get_their_own_answers(gate, backend, bearer):
+    def script(exchange):
+        exchange.reply(200, exchange.received.target.encode() * 50)
+    backend.on("*", script)
+
+    def run(number):
+        with gate.connect() as client:
+            for turn in range(40):
+                path = f"/{number}/{turn}"
+                assert client.request("GET", path, bearer).body == path.encode() * 50
+    spin([lambda n=n: run(n) for n in range(12)])
+
+
+@pytest.mark.threads
+def test_clients_that_vanish_harm_nobody(gate, backend, bearer):
+    """RST at many points of an exchange (J03)."""
+    data = render("POST", "/x", bearer, b"hello")
+    for cut in range(1, len(data) + 1, 17):
+        client = gate.connect()
+        client.send(data[:cut])
+        client.abort()
+    assert gate.get("/y", bearer).status == 200
+
+
+# --- server-sent events and web sockets
+
+def test_events_are_flushed_at_once(gate, backend, bearer):
+    step = threading.Semaphore(0)
+
+    def script(exchange):
+        exchange.read_body()
+        exchange.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                      b"Transfer-Encoding: chunked\r\n\r\n")
+        for number in range(3):
+            assert step.acquire(timeout=10)
+            event = b"data: %d\n\n" % number
+            exchange.send(b"%x\r\n%s\r\n" % (len(event), event))
+        exchange.send(b"0\r\n\r\n")
+    backend.on("/events", script)
+    with gate.connect() as client:
+        client.send(render("GET", "/events", bearer))
+        assert client.read_head().status == 200, "the head does not wait for an event"
+        for number in range(3):
+            step.release()
+            assert client.read_chunk() == b"data: %d\n\n" % number
+        assert client.read_chunk() == b""
+
+
+def test_a_client_that_leaves_ends_the_stream(gate, backend, bearer):
+    ended = threading.Event()
+
+    def script(exchange):
+        exchange.read_body()
+        exchange.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n")
+        if not exchange.receive():
+            ended.set()
+    backend.on("/events", script)
+    with gate.connect() as client:
+        client.send(render("GET", "/events", bearer))
+        client.read_head()
+    assert ended.wait(10 * SLOW), "the upstream connection stays open"
+
+
+def tunnel(exchange):
+    exchange.read_body()
+    exchange.send(SWITCH)
+    while data := exchange.receive():
+        exchange.send(data.upper())
+    exchange.close()
+
+
+def test_websocket_tunnel(gate, backend, bearer):
+    backend.on("/ws", tunnel)
+    with gate.connect() as client:
+        answer = client.request("GET", "/ws", {**bearer, **UPGRADE})
+        assert answer.status == 101
+        assert answer.get("Sec-WebSocket-Accept") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+        assert answer.get("Upgrade").lower() == "websocket"
+        for size in (5, 70000):
+            client.send(b"a" * size)
+            assert client.read_exactly(size) == b"A" * size
+    seen = backend.last()
+    assert seen.get("Upgrade").lower() == "websocket"
+    assert seen.get("Connection").lower() == "upgrade"
+    assert seen.get("Sec-WebSocket-Key") == UPGRADE["Sec-WebSocket-Key"]
+    assert seen.all("X-Forwarded-User") == ["alice"]
+
+
+def test_websocket_needs_a_token_and_a_route(gate, backend, bearer):
+    assert gate.get("/ws", UPGRADE).status == 401
+    answer = gate.get("/chat", {**bearer, **UPGRADE})
+    assert answer.status in (200, 400, 403, 426)
+    for received in backend.requests:
+        assert not received.all("Upgrade")
+
+
+def test_refused_upgrade_is_an_ordinary_answer(gate, backend, bearer):
+    """Anything but 101 never switches; what follows is a request of its own (E04)."""
+    backend.answer("/ws", response(200, b"no"))
+    with gate.connect() as client:
+        client.send(render("GET", "/ws", {**bearer, **UPGRADE}) + render("GET", "/evil"))
+        assert client.read_response().body == b"no"
+        rest = client.read_response() if not client.is_closed(0.3) else None
+        assert rest is None or rest.status in (400, 401)
+    assert not backend.at("/evil")
+
+
+def test_early_bytes_wait_for_the_switch(gate, backend, bearer):
+    """Nothing is relayed before the application agreed (P10)."""
+    before_switch, go_on = [], threading.Event()
+
+    def script(exchange):
+        exchange.read_body()
+        exchange.wait(go_on)
+        before_switch.append(bytes(exchange.connection.raw).split(b"\r\n\r\n", 1)[1])
+        tunnel(exchange)
+    backend.on("/ws", script)
+    with gate.connect() as client:
+        client.send(render("GET", "/ws", {**bearer, **UPGRADE}) + b"early")
+        assert backend.arrived.wait(5)
+        time.sleep(0.1)
+        go_on.set()
+        answer = client.read_response()
+        if answer.status == 101:
+            assert client.read_exactly(5) == b"EARLY"
+    assert b"".join(before_switch) == b""
+
+
+def test_unasked_switch_is_502(gate, backend, bearer):
+    backend.answer("/x", SWITCH)
+    assert gate.get("/x", bearer).status == 502
+
+
+def test_logout_closes_the_tunnel(gate, backend):
+    """Open web sockets of an ended session are closed."""
+    backend.on("/ws", tunnel)
+    tokens = gate.login()
+    with gate.connect() as client:
+        assert client.request("GET", "/ws", {**tokens.bearer(), **UPGRADE}).status == 101
+        client.send(b"x")
+        assert client.read_exactly(1) == b"X"
+        assert gate.request("POST", "/logout", tokens.cookie(), b"").status == 204
+        client.socket.settimeout(3 * SLOW)
+        client.read_to_end()
+        assert client.ended
+
+
+@pytest.mark.parametrize("upgrade", ["h2c", "websocket, h2c", "TLS/1.0"])
+def test_other_upgrades_are_plain_requests(gate, backend, bearer, upgrade):
+    answer = gate.get("/ws", {**bearer, "Connection": "Upgrade, HTTP2-Settings",
+                              "Upgrade": upgrade, "HTTP2-Settings": "AAMAAABkAAQAAP__"})
+    assert answer.status in (200, 400)
+    for received in backend.requests:
+        assert not received.all("Upgrade") and not received.all("HTTP2-Settings")

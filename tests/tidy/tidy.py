@@ -1,0 +1,307 @@
+#!/usr/bin/env python3
+"""House rules that a compiler does not check: who may include whom, where third-party libraries
+stay, sizes, and what may stand beside co_await (docs/coroutines.md says why). Prints FILE:LINE:
+message for each finding and ends with `N passed, N failed`; a test is one file, or one rule shown
+to notice its own bad example.
+
+usage: tidy.py [--junit FILE]"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from xml.sax.saxutils import quoteattr
+
+ROOT = Path(__file__).resolve().parents[2]
+LINE_MAX = 100
+FILE_LINES_MAX = 500
+FUNCTION_LINES_MAX = 70
+
+# --- layers: a module includes itself and modules of a lower level. The longest prefix that fits
+# a path names its module; tests may include anything.
+LEVELS = {
+    "config/": 0, "auth/": 0, "examples/": 0,
+    "proxy/http/": 1, "proxy/net/": 1,
+    "proxy/telemetry": 3, "proxy/store/": 3, "proxy/header_policy": 3, "proxy/route_table": 3,
+    "proxy/hash_pool": 3, "proxy/upstream": 3, "proxy/connection": 3,
+    "proxy/runtime": 4,
+    "proxy/endpoints/": 5, "proxy/forward": 5,
+    "proxy/exchange": 6,
+    "proxy/worker": 7, "proxy/admin": 7, "proxy/health": 7,
+    "proxy/server": 8,
+    "proxy/cli": 9, "proxy/main": 10,
+}
+# These stand alone: they include nothing of ours but themselves.
+SAME = {"proxy/log_line": "proxy/telemetry"}  # parts of another module
+ALONE = ("config/", "auth/", "examples/", "proxy/http/", "proxy/net/")
+
+# --- third parties: which files may include what.
+CONFINED = {
+    r"yaml-cpp/": r"config/yaml\.cc",
+    r"llhttp": r"proxy/http/parser\.cc",
+    r"openssl/": r"auth/(bytes|keys|key_material|jwk|pem|jws|password|family)\.(cc|h)",
+    r"argon2\.h|crypt\.h": r"auth/password\.cc",
+    r"boost/json": r"auth/json\.cc|config/schema\.cc|proxy/endpoints/.*",
+    r"CLI/": r"proxy/cli.*\.cc|proxy/main\.cc",
+    r"boost/(asio|beast)|boost/asio\.hpp": r"proxy/(?!http/).*|examples/.*",
+    r"sys/socket\.h|netinet/|sys/un\.h": r"proxy/(net/.*|worker.*|server.*|connection.*)",
+}
+
+BANNED = [
+    (r"\b(TODO|FIXME|XXX)\b", "unfinished work is not committed", r".*"),
+    (r"\bs?rand\s*\(|\bmt19937|\brandom_device\b|\bdrand48\b",
+     "secrets come from the system's generator, and so does everything else",
+     r"(?!tests/).*\.(cc|h)"),
+    (r"\bsleep_for\b|\busleep\s*\(", "tests and loops wait for events, not for time",
+     r"(?!examples/).*\.(cc|h)"),
+]
+
+
+
+
+def code_only(text):
+    """The text with comments, strings and character literals blanked; lines keep their places."""
+    def blank(match):
+        return re.sub(r"[^\n]", " ", match.group(0))
+    text = re.sub(r'R"(\w*)\((?:.|\n)*?\)\1"', blank, text)
+    string = r'"(?:\\.|[^"\\\n])*"'
+    character = r"(?<![0-9a-fA-F])'(?:\\.|[^'\\\n])+'"
+    return re.sub(rf"//[^\n]*|/\*(?:.|\n)*?\*/|{string}|{character}", blank, text)
+
+
+def module_of(path):
+    for part, whole in SAME.items():
+        if path.startswith(part):
+            return whole
+    fits = [prefix for prefix in LEVELS if path.startswith(prefix)]
+    return max(fits, key=len) if fits else None
+
+
+def check_layers(path, text):
+    if path.startswith("tests/") or not path.endswith((".cc", ".h")):
+        return
+    own = module_of(path)
+    if own is None:
+        yield 1, "no level is known for this file; add it to LEVELS in tests/tidy/tidy.py"
+        return
+    for number, line in enumerate(text.splitlines(), 1):
+        found = re.match(r'#include "([^"]+)"', line)
+        if not found:
+            continue
+        other = module_of(found.group(1))
+        if other is None:
+            yield number, f"{found.group(1)} is no path from the root of the project"
+        elif other == own:
+            continue
+        elif own in ALONE:
+            yield number, f"{own} includes nothing of ours but itself"
+        elif LEVELS[other] >= LEVELS[own]:
+            yield number, f"{own} (level {LEVELS[own]}) may not include {other} " \
+                          f"(level {LEVELS[other]})"
+
+
+def check_own_header_first(path, text):
+    if path.startswith("tests/") or not path.endswith(".cc"):
+        return
+    header = path[:-3] + ".h"
+    includes = [(n, i) for n, line in enumerate(text.splitlines(), 1)
+                for i in re.findall(r'^#include [<"]([^>"]+)', line)]
+    if header in [i for _, i in includes] and includes[0][1] != header:
+        yield includes[0][0], f"{header} comes first, to show that it stands alone"
+
+
+def check_third_parties(path, text):
+    if path.startswith("tests/"):
+        return
+    for number, line in enumerate(text.splitlines(), 1):
+        found = re.match(r"#include <([^>]+)>", line)
+        for library, where in CONFINED.items() if found else ():
+            if re.match(library, found.group(1)) and not re.fullmatch(where, path):
+                yield number, f"<{found.group(1)}> stays in {where}"
+
+
+def check_first_comment(path, text):
+    first = text.lstrip("\n").splitlines()[:2]
+    if path.endswith((".cc", ".h", ".mjs")) and not (first and first[0].startswith("//")):
+        yield 1, "a file begins with a comment that says what it is for"
+    if path.endswith(".h") and "#pragma once" not in text:
+        yield 1, "a header has #pragma once"
+    if path.endswith(".py") and '"""' not in text[:200]:
+        yield 1, "a file begins with a comment that says what it is for"
+    if "." not in Path(path).name and path.startswith(("scripts/", ".ci/")) and not (len(first) > 1 and first[1].startswith("# ")):
+        yield 1, "a script begins with a comment that says what it is for"
+
+
+def check_lines(path, text):
+    # A tab inside of a string is data.
+    outside = code_only(text) if path.endswith((".cc", ".h")) else text
+    for number, (line, code) in enumerate(zip(text.splitlines(), outside.splitlines()), 1):
+        if len(line) > LINE_MAX:
+            yield number, f"{len(line)} columns, more than {LINE_MAX}"
+        if "\t" in code:
+            yield number, "a tab"
+        if line != line.rstrip():
+            yield number, "blanks at the end of the line"
+
+
+def check_file_size(path, text):
+    count = text.count("\n")
+    if count > FILE_LINES_MAX:
+        yield count, f"{count} lines, more than {FILE_LINES_MAX}: this is two files"
+
+
+def check_function_size(path, text):
+    """A function begins where `)` and perhaps a few words end a line with `{`, outside of any
+    other function, and ends at its brace."""
+    if not path.endswith((".cc", ".h")):
+        return
+    lines = code_only(text).splitlines()
+    number = 0
+    while number < len(lines):
+        line = lines[number]
+        if not re.search(r"\)[^;(){}=]*\{\s*$|\) : .*\{\s*$", line) or \
+                re.match(r"\s*(namespace|class|struct|union|enum|extern)\b", line):
+            number += 1
+            continue
+        depth, end = 0, number
+        while end < len(lines):
+            depth += lines[end].count("{") - lines[end].count("}")
+            if depth <= 0:
+                break
+            end += 1
+        size = end - number + 1
+        if size > FUNCTION_LINES_MAX:
+            yield number + 1, f"a function of {size} lines, more than {FUNCTION_LINES_MAX}"
+        number = end + 1
+
+
+def statements(code):
+    """(line, text) of what stands between `;` and braces; a brace inside parentheses belongs to
+    its statement."""
+    begin = depth = 0
+    for place, char in enumerate(code):
+        if char in "([":
+            depth += 1
+        elif char in ")]":
+            depth -= 1
+        elif depth == 0 and char in ";{}":
+            text = code[begin:place]
+            yield code.count("\n", 0, begin + len(text) - len(text.lstrip())) + 1, text
+            begin = place + 1
+
+
+CAPTURES = r"\[[^\[\]]+\]\s*(\([^()]*\)|\{)"
+
+
+def check_co_await(path, text):
+    """GCC 12 destroys some temporaries of such an expression twice."""
+    if not path.endswith((".cc", ".h")) or "co_await" not in text:
+        return
+    for number, statement in statements(code_only(text)):
+        if "co_await" not in statement:
+            continue
+        if "{" in statement:
+            yield number, "braces in an expression with co_await: name the value first"
+        if re.search(r"(?<![\w\])])" + CAPTURES, statement):
+            yield number, "a lambda with captures in an expression with co_await: name it first"
+        if "?" in statement:
+            yield number, "?: in an expression with co_await: use if"
+
+
+def check_lambda_coroutines(path, text):
+    """Its captures die with the lambda object, usually before the coroutine does."""
+    if not path.endswith((".cc", ".h")):
+        return
+    code = code_only(text)
+    for found in re.finditer(r"(?<![\w\])])\[[^\[\]]+\]\s*\([^()]*\)[^{};]*(Task|awaitable)\s*<",
+                             code):
+        yield code.count("\n", 0, found.start()) + 1, "a lambda with captures is no coroutine"
+
+
+def check_banned(path, text):
+    if path == "tests/tidy/tidy.py":
+        return
+    for number, line in enumerate(text.splitlines(), 1):
+        for pattern, reason, where in BANNED:
+            if re.search(pattern, line) and re.fullmatch(where, path):
+                yield number, reason
+
+
+# Each rule with an example that it must notice: (path, text).
+RULES = [
+    (check_layers, ("auth/keys.cc", '#include "config/config.h"\n')),
+    (check_layers, ("proxy/http/head.cc", '#include "proxy/net/task.h"\n')),
+    (check_layers, ("proxy/runtime.h", '#include "proxy/worker.h"\n')),
+    (check_layers, ("proxy/store/a.cc", '#include "proxy/route_table.h"\n')),
+    (check_layers, ("unknown/a.cc", "// x\n")),
+    (check_own_header_first, ("auth/keys.cc", "#include <a>\n#include \"auth/keys.h\"\n")),
+    (check_third_parties, ("config/load.cc", "#include <yaml-cpp/yaml.h>\n")),
+    (check_third_parties, ("proxy/http/head.cc", "#include <boost/asio/buffer.hpp>\n")),
+    (check_first_comment, ("auth/a.cc", "#include <a>\n")),
+    (check_first_comment, ("auth/a.h", "// A header without its guard.\n")),
+    (check_lines, ("auth/a.cc", "x" * 101 + "\n")),
+    (check_lines, ("auth/a.cc", "\tx\n")),
+    (check_file_size, ("auth/a.cc", "\n" * 501)),
+    (check_function_size, ("auth/a.cc", "void f() {\n" + "  g();\n" * 70 + "}\n")),
+    (check_function_size, ("auth/a.cc", "A::A(int a)\n    : a_(a) {\n" + "  g();\n" * 70 + "}\n")),
+    (check_co_await, ("proxy/a.cc", "co_await f(Agg{1, 2});")),
+    (check_co_await, ("proxy/a.cc", "x = co_await f([s] { return s; });")),
+    (check_co_await, ("proxy/a.cc", "x = a ? co_await f() : 0;")),
+    (check_co_await, ("proxy/a.cc", "co_await f(\n    {.a = 1});")),
+    (check_lambda_coroutines, ("proxy/a.cc", "auto f = [s]() -> net::Task<void> { co_return; };")),
+    (check_banned, ("auth/a.cc", "// TO" + "DO: later\n")),
+    (check_banned, ("auth/a.cc", "int x = rand();\n")),
+]
+# What must pass, so that no rule becomes a nuisance.
+GOOD = [
+    (check_co_await, ("proxy/a.cc", "if (auto r = co_await f(a, b[i]); !r) {\n  return X{1};\n}")),
+    (check_co_await, ("proxy/a.cc", "auto x = (co_await f()).value();  // {} ?\nauto y = {1};")),
+    (check_co_await, ("proxy/a.cc", "for (;;) { const auto n = co_await s.read(buffer_); }")),
+    (check_function_size, ("auth/a.cc", ("void f() {\n" + "  g();\n" * 40 + "}\n") * 3)),
+    (check_layers, ("proxy/exchange.cc", '#include "proxy/runtime.h"\n#include "auth/jwt.h"\n')),
+]
+
+
+def files():
+    listed = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+                            cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    kinds = (".cc", ".h", ".py", ".mjs", ".cmake", "CMakeLists.txt")
+    return [p for p in listed.splitlines() if (ROOT / p).is_file() and (
+        p.endswith(kinds) or p.startswith(("scripts/", ".ci/")))]
+
+
+def main():
+    cases = []  # (name, [findings])
+    for rule, example in RULES:
+        noticed = list(rule(*example))
+        cases.append((f"{rule.__name__} notices {example[1][:40]!r}",
+                      [] if noticed else ["tests/tidy/tidy.py:1: its example is missed"]))
+    for rule, example in GOOD:
+        cases.append((f"{rule.__name__} accepts {example[1][:40]!r}",
+                      [f"tests/tidy/tidy.py:1: {m}" for _, m in rule(*example)]))
+    rules = list(dict.fromkeys(rule for rule, _ in RULES))
+    for path in files():
+        text = (ROOT / path).read_text(errors="replace")
+        cases.append((path, [f"{path}:{number}: {message}" for rule in rules
+                             for number, message in rule(path, text)]))
+    failed = [case for case in cases if case[1]]
+    for _, findings in failed:
+        print("\n".join(findings))
+    if "--junit" in sys.argv:
+        write_junit(Path(sys.argv[sys.argv.index("--junit") + 1]), cases)
+    print(f"{len(cases) - len(failed)} passed, {len(failed)} failed")
+    return 1 if failed else 0
+
+
+def write_junit(path, cases):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        file.write('<testsuite name="tidy">\n')
+        for name, findings in cases:
+            failure = f"<failure message={quoteattr(' '.join(findings))}/>" if findings else ""
+            file.write(f"<testcase name={quoteattr(name)}>{failure}</testcase>\n")
+        file.write("</testsuite>\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
