@@ -14,7 +14,7 @@ namespace proxy::store {
 
 struct MemoryStoreOptions {
   std::size_t sessions_max = 1'000'000;
-  auth::FamilyRules rules;
+  auth::FamilyRules rules{};
   auth::milliseconds absolute_life{30LL * 24 * 3600 * 1000};
   auth::milliseconds access_life{15 * 60 * 1000};  // how long a revocation has to be remembered
 };
