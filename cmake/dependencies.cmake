@@ -27,6 +27,8 @@ else()
     ${LLHTTP_SOURCE_DIR}/llhttp.c)
   target_include_directories(gatehouse_llhttp SYSTEM PUBLIC ${LLHTTP_INCLUDE_DIR})
   target_compile_definitions(gatehouse_llhttp PUBLIC LLHTTP_STRICT_MODE=1)
+  # api.c and llhttp.c declare the same functions in two ways: never in one translation unit.
+  set_target_properties(gatehouse_llhttp PROPERTIES UNITY_BUILD OFF)
 endif()
 
 # Asio: one loop per thread, coroutine frames recycled per thread. The cache size must be the same

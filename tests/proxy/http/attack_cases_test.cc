@@ -4,6 +4,7 @@
 #include "proxy/http/cookie.h"
 #include "proxy/http/path.h"
 #include "reading.h"
+#include "vectors.h"
 
 #include <boost/json.hpp>
 #include <gtest/gtest.h>

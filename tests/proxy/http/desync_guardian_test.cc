@@ -2,6 +2,7 @@
 // calls Compliant or Acceptable passes, unless a policy of ours that is stricter stands in the
 // lists below.
 #include "reading.h"
+#include "vectors.h"
 
 #include <gtest/gtest.h>
 #include <yaml-cpp/yaml.h>

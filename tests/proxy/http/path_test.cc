@@ -2,6 +2,7 @@
 #include "proxy/http/path.h"
 
 #include "reading.h"
+#include "vectors.h"
 
 #include <gtest/gtest.h>
 

@@ -1,13 +1,12 @@
-// What the tests of this folder share: a head read in one go, a whole conversation read in pieces
-// of any size, and the files of test vectors.
+// What the tests of this folder and the fuzzers share: a head read in one go, and a whole
+// conversation read in pieces of any size.
 #pragma once
 
 #include "proxy/http/chunked.h"
 #include "proxy/http/guard.h"
 #include "proxy/http/parser.h"
 
-#include <cstdlib>
-#include <filesystem>
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -140,14 +139,5 @@ class Conversation {
   std::vector<std::string> events_;
   ParseError error_ = ParseError::none;
 };
-
-// Other people's test vectors are not part of the tree.
-inline std::filesystem::path vectors(std::string_view name) {
-  const char* root = std::getenv("GATEHOUSE_VECTORS");
-  const std::filesystem::path base =
-      root != nullptr ? std::filesystem::path(root)
-                      : std::filesystem::path(GATEHOUSE_SOURCE_DIR) / "../shared/vectors";
-  return base / name;
-}
 
 }  // namespace proxy::http
