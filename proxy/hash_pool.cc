@@ -18,6 +18,7 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -26,7 +27,13 @@ namespace proxy {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using Verdict = auth::Result<bool>;
+
+// What becomes of a password. Not auth::Result<bool>: a copy of that from a variable takes Boost's
+// converting constructor and asks whether there is a value at all, and any password would be right.
+struct Verdict {
+  bool fits = false;
+  std::optional<auth::Error> error;
+};
 using Done = std::function<void(Verdict)>;
 
 // One password on its way. Wiped as soon as it was tried or given up.
@@ -90,7 +97,7 @@ struct HashPool::Impl {
       }
     }
     if (job) {
-      job->done(auth::Error::overloaded);
+      job->done({false, auth::Error::overloaded});
       return;
     }
     changed.notify_all();
@@ -100,7 +107,7 @@ struct HashPool::Impl {
     while (JobPtr job = next()) {
       const bool fits = auth::verify_password(job->hash, job->password);
       auth::cleanse(job->password);
-      job->done(fits);
+      job->done({fits, std::nullopt});
     }
   }
 
@@ -137,7 +144,7 @@ struct HashPool::Impl {
 
   static void fail(std::deque<JobPtr>& jobs) {
     for (const JobPtr& job : jobs) {
-      job->done(auth::Error::overloaded);
+      job->done({false, auth::Error::overloaded});
     }
     jobs.clear();
   }
@@ -171,7 +178,9 @@ net::Task<auth::Result<bool>> HashPool::verify(std::string hash, std::string pas
   // Holds the queue's memory until this coroutine has been resumed, whatever became of the pool.
   const std::shared_ptr<Impl> impl = impl_;
   const boost::asio::use_awaitable_t<net::Executor> token;
-  co_return co_await impl->async_verify(std::move(job), token);
+  const Verdict verdict = co_await impl->async_verify(std::move(job), token);
+  if (verdict.error) co_return *verdict.error;
+  co_return verdict.fits;
 }
 
 std::size_t HashPool::waiting() const {
