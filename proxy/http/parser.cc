@@ -79,10 +79,13 @@ ParseError error_from(llhttp_errno_t error, const std::vector<Field>& fields) {
   }
 }
 
-// The scan of one kind of head, and llhttp behind it.
-class Reader {
+}  // namespace
+
+// The scan of one kind of head, and llhttp behind it. Not in the unnamed namespace: it is a base of
+// the parsers' own Impl.
+class HeadReader {
  public:
-  Reader(HeadScan::Kind kind, const HeadLimits& limits) : scan_(kind, limits) {
+  HeadReader(HeadScan::Kind kind, const HeadLimits& limits) : scan_(kind, limits) {
     llhttp_init(&parser_, kind == HeadScan::Kind::request ? HTTP_REQUEST : HTTP_RESPONSE,
                 &settings());
   }
@@ -139,8 +142,6 @@ class Reader {
   ParseError error_ = ParseError::none;
 };
 
-}  // namespace
-
 std::string_view name(ParseError error) {
   switch (error) {
     case ParseError::none: return "none";
@@ -183,8 +184,8 @@ int status_of(ParseError error) {
   }
 }
 
-struct RequestParser::Impl : Reader {
-  explicit Impl(const HeadLimits& limits) : Reader(HeadScan::Kind::request, limits) {}
+struct RequestParser::Impl : HeadReader {
+  explicit Impl(const HeadLimits& limits) : HeadReader(HeadScan::Kind::request, limits) {}
 };
 
 RequestParser::RequestParser(HeadLimits limits) : impl_(std::make_unique<Impl>(limits)) {}
@@ -205,8 +206,8 @@ bool RequestParser::at_start() const { return impl_->scan().at_start(); }
 void RequestParser::reset() { impl_->reset(); }
 unsigned RequestParser::leniency() const { return impl_->llhttp().lenient_flags; }
 
-struct ResponseParser::Impl : Reader {
-  explicit Impl(const HeadLimits& limits) : Reader(HeadScan::Kind::response, limits) {}
+struct ResponseParser::Impl : HeadReader {
+  explicit Impl(const HeadLimits& limits) : HeadReader(HeadScan::Kind::response, limits) {}
 };
 
 ResponseParser::ResponseParser(HeadLimits limits) : impl_(std::make_unique<Impl>(limits)) {}
