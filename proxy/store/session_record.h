@@ -29,6 +29,10 @@ class SharedTexts {
   std::unordered_map<std::string, std::uint32_t> texts_;
 };
 
+// A session and its place in the table, which is also its place in the ring of its user.
+struct SessionRecord;
+using SessionNode = std::pair<const auth::FamilyId, SessionRecord>;
+
 // FamilyRecord's optional time is a value here, and the address prefix needs no heap: an IPv6 /48
 // takes at most 19 characters.
 struct SessionRecord {
@@ -45,9 +49,8 @@ struct SessionRecord {
   auth::Time last_seen_at{};
   const std::string* username = nullptr;  // the key of the user's node
   const SharedTexts::Entry* user_agent = nullptr;
-  SessionRecord* older = nullptr;
-  SessionRecord* newer = nullptr;
-  const auth::FamilyId* family = nullptr;  // the key of this record's own node
+  SessionNode* older = nullptr;
+  SessionNode* newer = nullptr;
   std::array<char, 19> address_prefix{};
   bool revoked = false;
 

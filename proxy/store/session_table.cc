@@ -32,7 +32,8 @@ std::size_t SessionTable::user_stripe_of(std::string_view username) {
   return std::hash<std::string_view>{}(username) / stripes % stripes;
 }
 
-Session SessionTable::describe(const auth::FamilyId& family, const Record& record) {
+Session SessionTable::describe(const Node& node) {
+  const auto& [family, record] = node;
   Session session;
   session.family = family;
   session.username = *record.username;
@@ -47,36 +48,38 @@ Session SessionTable::describe(const auth::FamilyId& family, const Record& recor
 }
 
 // Rings are ordered by creation. What is new nearly always belongs in front.
-void SessionTable::link(UserStripe& users, std::string_view username, Record& record) {
-  const auto [node, is_first] = users.newest.try_emplace(std::string(username), &record);
-  record.username = &node->first;
+void SessionTable::link(UserStripe& users, std::string_view username, Node& node) {
+  const auto [user, is_first] = users.newest.try_emplace(std::string(username), &node);
+  Record& record = node.second;
+  record.username = &user->first;
   if (is_first) {
-    record.older = record.newer = &record;
+    record.older = record.newer = &node;
     return;
   }
-  Record* const head = node->second;
-  const bool is_newest = record.created_at >= head->created_at;
-  Record* next = head;
-  while (next->created_at > record.created_at) {
-    next = next->older;
+  Node* const head = user->second;
+  const bool is_newest = record.created_at >= head->second.created_at;
+  Node* next = head;
+  while (next->second.created_at > record.created_at) {
+    next = next->second.older;
     if (next == head) break;
   }
   record.older = next;
-  record.newer = next->newer;
-  record.newer->older = &record;
-  next->newer = &record;
-  if (is_newest) node->second = &record;
+  record.newer = next->second.newer;
+  record.newer->second.older = &node;
+  next->second.newer = &node;
+  if (is_newest) user->second = &node;
 }
 
-void SessionTable::unlink(UserStripe& users, Record& record) {
-  const auto node = users.newest.find(*record.username);
-  if (record.older == &record) {
-    users.newest.erase(node);
+void SessionTable::unlink(UserStripe& users, Node& node) {
+  const Record& record = node.second;
+  const auto user = users.newest.find(*record.username);
+  if (record.older == &node) {
+    users.newest.erase(user);
     return;
   }
-  record.older->newer = record.newer;
-  record.newer->older = record.older;
-  if (node->second == &record) node->second = record.older;
+  record.older->second.newer = record.newer;
+  record.newer->second.older = record.older;
+  if (user->second == &node) user->second = record.older;
 }
 
 bool SessionTable::reserve(std::size_t sessions_max) {
@@ -117,9 +120,8 @@ SessionTable::Added SessionTable::add(const SavedSession& saved, std::size_t ses
     return Added::full;
   }
   const std::string_view agent = saved.session.user_agent;
-  node->second.family = &node->first;
   node->second.user_agent = agents_.keep(agent.substr(0, user_agent_bytes_max));
-  link(users, saved.session.username, node->second);
+  link(users, saved.session.username, *node);
   return Added::added;
 }
 
@@ -140,7 +142,7 @@ Rotated SessionTable::rotate(const auth::FamilyId& family, std::uint64_t generat
     if (!is_over) {
       record.last_seen_at = std::max(record.last_seen_at, now);
     }
-    result.session = describe(family, record);
+    result.session = describe(*node);
   }
   // From the moment the lock was given back everybody else saw it as revoked.
   if (is_over) remove_if(family, [now](const Record& record) { return !record.is_open(now); });
@@ -165,7 +167,7 @@ std::optional<Session> SessionTable::find(const auth::FamilyId& family, auth::Ti
   const std::lock_guard lock(stripe.mutex);
   const auto node = stripe.records.find(family);
   if (node == stripe.records.end() || !node->second.is_open(now)) return std::nullopt;
-  return describe(family, node->second);
+  return describe(*node);
 }
 
 // Which user's lock must be taken first is only known from the record, so it is looked up twice;
@@ -184,9 +186,9 @@ std::optional<Session> SessionTable::remove_if(const auth::FamilyId& family,
   const std::lock_guard lock(stripe.mutex);
   const auto node = stripe.records.find(family);
   if (node == stripe.records.end() || !condition(node->second)) return std::nullopt;
-  Session removed = describe(family, node->second);
+  Session removed = describe(*node);
   agents_.release(node->second.user_agent);
-  unlink(users_[user_stripe], node->second);
+  unlink(users_[user_stripe], *node);
   stripe.records.erase(node);
   size_.fetch_sub(1, std::memory_order_relaxed);
   return removed;
@@ -207,9 +209,9 @@ std::optional<Session> SessionTable::evict_oldest(std::string_view username) {
   {
     const UserStripe& users = users_[user_stripe_of(username)];
     const std::lock_guard lock(users.mutex);
-    const auto node = users.newest.find(std::string(username));
-    if (node == users.newest.end()) return std::nullopt;
-    oldest = *node->second->newer->family;
+    const auto user = users.newest.find(std::string(username));
+    if (user == users.newest.end()) return std::nullopt;
+    oldest = user->second->second.newer->first;
   }
   return remove_if(*oldest, [](const Record&) { return true; });
 }
@@ -218,14 +220,14 @@ std::vector<Session> SessionTable::list(std::string_view username, auth::Time no
   std::vector<Session> sessions;
   const UserStripe& users = users_[user_stripe_of(username)];
   const std::lock_guard user_lock(users.mutex);
-  const auto node = users.newest.find(std::string(username));
-  if (node == users.newest.end()) return sessions;
-  const Record* record = node->second;
+  const auto user = users.newest.find(std::string(username));
+  if (user == users.newest.end()) return sessions;
+  const Node* session = user->second;
   do {
-    const std::lock_guard lock(stripe_of(*record->family).mutex);
-    if (record->is_open(now)) sessions.push_back(describe(*record->family, *record));
-    record = record->older;
-  } while (record != node->second);
+    const std::lock_guard lock(stripe_of(session->first).mutex);
+    if (session->second.is_open(now)) sessions.push_back(describe(*session));
+    session = session->second.older;
+  } while (session != user->second);
   return sessions;
 }
 
@@ -260,8 +262,8 @@ void SessionTable::for_each(auth::Time now,
                             const std::function<void(const SavedSession&)>& visit) const {
   for (const FamilyStripe& stripe : families_) {
     const std::lock_guard lock(stripe.mutex);
-    for (const auto& [family, record] : stripe.records) {
-      if (record.is_open(now)) visit({describe(family, record), record.rotation()});
+    for (const Node& node : stripe.records) {
+      if (node.second.is_open(now)) visit({describe(node), node.second.rotation()});
     }
   }
 }

@@ -3,8 +3,8 @@
 // A record is added and removed only under both locks, always the user's stripe before the
 // family's, so either lock alone keeps it in place. Any thread.
 //
-// A session takes about 240 bytes with everything that points to it, for a user of one session
-// (measured over 1,000,000: see tests/proxy/memory_store_test.cc).
+// Measured over 1,000,000 sessions, with all that points to them: 246 bytes each when every user has
+// one, 189 when every user has five.
 #pragma once
 
 #include <array>
@@ -60,6 +60,7 @@ class SessionTable {
 
  private:
   using Record = SessionRecord;
+  using Node = SessionNode;
   struct FamilyHash {
     // A family id is 16 random bytes, and strangers cannot choose one: the MAC is checked before.
     std::size_t operator()(const auth::FamilyId& id) const noexcept;
@@ -72,16 +73,16 @@ class SessionTable {
   struct UserStripe {
     mutable std::mutex mutex;
     // A user's sessions form a ring that starts at the newest, so the oldest is one step away.
-    std::unordered_map<std::string, Record*> newest;
+    std::unordered_map<std::string, Node*> newest;
   };
   static constexpr std::size_t stripes = 64;
 
   FamilyStripe& stripe_of(const auth::FamilyId& family);
   const FamilyStripe& stripe_of(const auth::FamilyId& family) const;
   [[nodiscard]] static std::size_t user_stripe_of(std::string_view username);
-  [[nodiscard]] static Session describe(const auth::FamilyId& family, const Record& record);
-  void link(UserStripe& users, std::string_view username, Record& record);
-  void unlink(UserStripe& users, Record& record);
+  [[nodiscard]] static Session describe(const Node& node);
+  void link(UserStripe& users, std::string_view username, Node& node);
+  void unlink(UserStripe& users, Node& node);
   using Condition = std::function<bool(const Record&)>;
   std::optional<Session> remove_if(const auth::FamilyId& family, const Condition& condition);
   std::optional<Session> evict_oldest(std::string_view username);
