@@ -4,6 +4,7 @@
 #include "proxy/http/syntax.h"
 
 #include <array>
+#include <cstring>
 
 namespace proxy::http {
 namespace {
@@ -63,6 +64,21 @@ constexpr auto first_of_length = [] {
   }
   return first;
 }();
+
+std::uint64_t load(const char* at) {
+  std::uint64_t word;
+  std::memcpy(&word, at, sizeof word);
+  return word;
+}
+
+// Eight letters at once. A byte is upper case when adding 0x3f to its low seven bits carries into
+// the eighth (it is 'A' or more) and adding 0x25 does not (it is 'Z' or less).
+std::uint64_t lower(std::uint64_t word) {
+  constexpr std::uint64_t ones = 0x0101010101010101;
+  const std::uint64_t low = word & (ones * 0x7f);
+  const std::uint64_t upper = (low + ones * 0x3f) & ~(low + ones * 0x25) & ~word & (ones * 0x80);
+  return word | upper >> 2;
+}
 
 template <class Head>
 const Field* find_in(const Head& head, HeaderId id) {
@@ -154,7 +170,11 @@ bool has_token(std::string_view list, std::string_view token) {
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
-  for (std::size_t i = 0; i < a.size(); ++i) {
+  std::size_t i = 0;
+  for (; a.size() - i >= sizeof(std::uint64_t); i += sizeof(std::uint64_t)) {
+    if (lower(load(a.data() + i)) != lower(load(b.data() + i))) return false;
+  }
+  for (; i < a.size(); ++i) {
     if (syntax::lower(a[i]) != syntax::lower(b[i])) return false;
   }
   return true;

@@ -80,13 +80,13 @@ ParseError HeadScan::step(const char* data, std::size_t end) {
     case State::target:
     case State::target_hex: return scan_target(data, end);
     case State::version:
-    case State::status_version: return scan_version(c);
+    case State::status_version: return scan_version(data, end);
     case State::version_end:
       return expect('\r', c, State::line_lf, ParseError::bad_request_line);
     case State::status: return scan_status(c);
     case State::reason: return scan_value(data, end);
     case State::line_lf: return expect('\n', c, State::field, ParseError::bad_request_line);
-    case State::field: return scan_field(c);
+    case State::field: return scan_field(data, end);
     case State::name: return scan_name(data, end);
     case State::value: return scan_value(data, end);
     case State::value_lf: return expect('\n', c, State::field, ParseError::bad_header);
@@ -168,20 +168,25 @@ ParseError HeadScan::scan_target(const char* data, std::size_t end) {
 }
 
 // "HTTP/" DIGIT "." DIGIT, of which only 1.0 and 1.1 are ours (SECURITY D25).
-ParseError HeadScan::scan_version(char c) {
-  const std::size_t i = digit_++;
-  ++at_;
-  if (i < version_start.size()) {
-    return c == version_start[i] ? ParseError::none : ParseError::bad_request_line;
+ParseError HeadScan::scan_version(const char* data, std::size_t end) {
+  constexpr std::size_t major = version_start.size();
+  while (at_ < end) {
+    const char c = data[at_++];
+    const std::size_t i = digit_++;
+    if (i < major || i == major + 1) {
+      if (c != (i < major ? version_start[i] : '.')) return ParseError::bad_request_line;
+      continue;
+    }
+    if (!syntax::is_digit(c)) return ParseError::bad_request_line;
+    if (i == major) {
+      if (c != '1') return ParseError::bad_version;
+      continue;
+    }
+    if (c != '0' && c != '1') return ParseError::bad_version;
+    digit_ = 0;
+    state_ = state_ == State::version ? State::version_end : State::status;
+    return ParseError::none;
   }
-  if (i == version_start.size() + 1) {
-    return c == '.' ? ParseError::none : ParseError::bad_request_line;
-  }
-  if (!syntax::is_digit(c)) return ParseError::bad_request_line;
-  if (i == version_start.size()) return c == '1' ? ParseError::none : ParseError::bad_version;
-  if (c != '0' && c != '1') return ParseError::bad_version;
-  digit_ = 0;
-  state_ = state_ == State::version ? State::version_end : State::status;
   return ParseError::none;
 }
 
@@ -199,7 +204,8 @@ ParseError HeadScan::scan_status(char c) {
   return ParseError::none;
 }
 
-ParseError HeadScan::scan_field(char c) {
+ParseError HeadScan::scan_field(const char* data, std::size_t end) {
+  const char c = data[at_];
   if (c == '\r') {
     ++at_;
     state_ = State::last_lf;
@@ -211,13 +217,16 @@ ParseError HeadScan::scan_field(char c) {
   if (fields_ == limits_.fields) return ParseError::too_many_headers;
   ++fields_;
   state_ = State::name;
-  return ParseError::none;
+  return scan_name(data, end);
 }
 
 ParseError HeadScan::scan_name(const char* data, std::size_t end) {
   while (at_ < end && syntax::is(syntax::token_char, data[at_])) ++at_;
   if (at_ == end) return ParseError::none;
-  return expect(':', data[at_], State::value, ParseError::bad_header);
+  if (data[at_] != ':') return ParseError::bad_header;
+  ++at_;
+  state_ = State::value;
+  return scan_value(data, end);
 }
 
 ParseError HeadScan::scan_value(const char* data, std::size_t end) {

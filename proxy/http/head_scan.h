@@ -43,9 +43,9 @@ class HeadScan {
   [[nodiscard]] ParseError scan_start(char c);
   [[nodiscard]] ParseError scan_method(const char* data, std::size_t end);
   [[nodiscard]] ParseError scan_target(const char* data, std::size_t end);
-  [[nodiscard]] ParseError scan_version(char c);
+  [[nodiscard]] ParseError scan_version(const char* data, std::size_t end);
   [[nodiscard]] ParseError scan_status(char c);
-  [[nodiscard]] ParseError scan_field(char c);
+  [[nodiscard]] ParseError scan_field(const char* data, std::size_t end);
   [[nodiscard]] ParseError scan_name(const char* data, std::size_t end);
   [[nodiscard]] ParseError scan_value(const char* data, std::size_t end);
   [[nodiscard]] ParseError expect(char wanted, char c, State next, ParseError otherwise);

@@ -97,6 +97,22 @@ TEST(EqualIgnoringCase, IsAsciiOnly) {
   EXPECT_FALSE(equal_ignoring_case("\xc4", "\xe4"));
 }
 
+TEST(EqualIgnoringCase, AgreesWithTheDefinitionForEveryPairOfBytes) {
+  const auto lower = [](int c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; };
+  for (int a = 0; a < 256; ++a) {
+    for (int b = 0; b < 256; ++b) {
+      const bool equal = lower(a) == lower(b);
+      for (const std::size_t size : {1U, 8U, 11U}) {
+        std::string left(size, 'x');
+        std::string right(size, 'X');
+        left[size / 2] = static_cast<char>(a);
+        right[size / 2] = static_cast<char>(b);
+        ASSERT_EQ(equal_ignoring_case(left, right), equal) << a << " " << b << " " << size;
+      }
+    }
+  }
+}
+
 TEST(RequestHead, ClearKeepsTheBytes) {
   RequestHead head;
   head.bytes.append("next request");
