@@ -344,11 +344,11 @@ Section<Throttle> throttle_keys() {
   constexpr const char* cost = "That many more guesses.";
   return {
       key("account_and_address", &T::account_and_address,
-          "Failed logins of one account from one address.").range(1, 1'000'000).raising(cost),
+          "Failed logins of one account from one address.").range(1, 1'000'000'000).raising(cost),
       key("account", &T::account, "Failed logins of one account from anywhere.")
-          .range(1, 1'000'000).raising(cost),
+          .range(1, 1'000'000'000).raising(cost),
       key("address", &T::address, "Failed logins from one address (IPv6: one /64).")
-          .range(1, 1'000'000).raising(cost),
+          .range(1, 1'000'000'000).raising(cost),
       key("ban", &T::ban, "How long the answer is 429 then.")
           .range(1s, day)
           .raising("A user who mistyped waits that much longer."),
