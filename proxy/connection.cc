@@ -25,6 +25,10 @@ bool is_timeout(const boost::system::error_code& error) {
   return error == boost::asio::error::timed_out;
 }
 
+bool is_cancelled(const boost::system::error_code& error) {
+  return error == boost::asio::error::operation_aborted;
+}
+
 }  // namespace
 
 Connection::Connection(WorkerState& worker, std::unique_ptr<net::Stream> stream, Role role,
@@ -59,14 +63,16 @@ net::Task<bool> Connection::wait_idle(std::unique_ptr<Exchange>& exchange) {
     worker_.give_back(std::move(exchange));
     const auto rest = std::max(milliseconds{1}, keep_alive - with_buffer);
     const auto error = co_await stream_->wait_readable(rest);
-    if (error) {
-      idle_ = false;
-      co_return false;
-    }
     exchange = worker_.take_exchange();
-    got = stream_->read_now(exchange->request.bytes.reserve(http::Buffer::block_bytes / 2));
+    got.error = error;
   }
   idle_ = false;
+  const bool may_have_input = !got.error || is_timeout(got.error) || is_cancelled(got.error);
+  if (got.bytes == 0 && may_have_input && stream_->is_open()) {
+    // Readable; or the wait was ended by the clock or a drain in the very moment when a request
+    // came: that one is still answered.
+    got = stream_->read_now(exchange->request.bytes.reserve(http::Buffer::block_bytes / 2));
+  }
   if (got.error) co_return false;
   exchange->request.bytes.commit(got.bytes);
   co_return true;
