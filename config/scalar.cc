@@ -21,12 +21,12 @@ constexpr std::array<Unit, 4> size_units{
 // A century in milliseconds; far above every range, far below an overflow of the 64-bit count.
 constexpr std::uint64_t duration_max = 100ULL * 366 * 86'400'000;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_decimal(char c) { return c >= '0' && c <= '9'; }
 
 // Splits the digits off the front of `text`.
 std::optional<std::uint64_t> take_integer(std::string_view& text) {
   std::size_t length = 0;
-  while (length < text.size() && is_digit(text[length])) { ++length; }
+  while (length < text.size() && is_decimal(text[length])) { ++length; }
   const auto value = parse_integer(text.substr(0, length));
   text.remove_prefix(length);
   return value;
@@ -35,7 +35,7 @@ std::optional<std::uint64_t> take_integer(std::string_view& text) {
 // Splits the letters off the front of `text`.
 std::string_view take_unit(std::string_view& text) {
   std::size_t length = 0;
-  while (length < text.size() && !is_digit(text[length])) { ++length; }
+  while (length < text.size() && !is_decimal(text[length])) { ++length; }
   const auto unit = text.substr(0, length);
   text.remove_prefix(length);
   return unit;
@@ -48,7 +48,7 @@ std::optional<std::uint64_t> parse_integer(std::string_view text) {
   if (text.size() > 1 && text.front() == '0') { return std::nullopt; }
   std::uint64_t value = 0;
   for (const char c : text) {
-    if (!is_digit(c)) { return std::nullopt; }
+    if (!is_decimal(c)) { return std::nullopt; }
     value = value * 10 + static_cast<std::uint64_t>(c - '0');
   }
   return value;

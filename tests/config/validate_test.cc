@@ -15,11 +15,11 @@
 namespace config {
 namespace {
 
-const std::filesystem::path folder = std::filesystem::path(GATEHOUSE_SOURCE_DIR) / "tests/config/bad";
+const std::filesystem::path bad_folder = std::filesystem::path(GATEHOUSE_SOURCE_DIR) / "tests/config/bad";
 
 std::vector<std::string> bad_files() {
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+  for (const auto& entry : std::filesystem::directory_iterator(bad_folder)) {
     names.push_back(entry.path().stem().string());
   }
   return names;
@@ -28,7 +28,7 @@ std::vector<std::string> bad_files() {
 class BadFile : public testing::TestWithParam<std::string> {};
 
 TEST_P(BadFile, HasExactlyTheExpectedProblems) {
-  std::ifstream stream(folder / (GetParam() + ".yaml"));
+  std::ifstream stream(bad_folder / (GetParam() + ".yaml"));
   std::stringstream content;
   content << stream.rdbuf();
   std::vector<std::string> problems;
@@ -46,7 +46,7 @@ TEST_P(BadFile, HasExactlyTheExpectedProblems) {
 INSTANTIATE_TEST_SUITE_P(Bad, BadFile, testing::ValuesIn(bad_files()),
                          [](const auto& file) { return file.param; });
 
-std::vector<std::string> problems_of(const std::string& more) {
+std::vector<std::string> rule_problems(const std::string& more) {
   return lines_of(load_text(minimal(more)).problems);
 }
 
@@ -61,7 +61,7 @@ std::string warning_of(const std::string& more) {
 }
 
 TEST(Routes, NeighboursMayDivideMethods) {
-  EXPECT_EQ(problems_of("routes:\n"
+  EXPECT_EQ(rule_problems("routes:\n"
                         "  - {path: /a, methods: [GET], access: public}\n"
                         "  - {path: /a, methods: [POST, PUT]}\n"
                         "  - {path: /a/**}\n"),
@@ -69,7 +69,7 @@ TEST(Routes, NeighboursMayDivideMethods) {
 }
 
 TEST(Routes, ASpecialRuleMayStandBeforeAGeneralOne) {
-  EXPECT_EQ(problems_of("routes:\n"
+  EXPECT_EQ(rule_problems("routes:\n"
                         "  - {path: /a/b}\n"
                         "  - {path: /a/*}\n"
                         "  - {path: /a/**}\n"
@@ -80,43 +80,43 @@ TEST(Routes, ASpecialRuleMayStandBeforeAGeneralOne) {
 }
 
 TEST(Routes, HostsAreComparedWithoutCase) {
-  EXPECT_EQ(problems_of("routes: [{path: /a, host: A.example}, {path: /a, host: a.EXAMPLE}]\n").size(),
+  EXPECT_EQ(rule_problems("routes: [{path: /a, host: A.example}, {path: /a, host: a.EXAMPLE}]\n").size(),
             1U);
 }
 
 TEST(Routes, StripPrefixMayBeTheWholeLiteralPart) {
-  EXPECT_EQ(problems_of("routes: [{path: /a/b/**, strip_prefix: /a/b}]\n"), none);
-  EXPECT_EQ(problems_of("routes: [{path: /a/b, strip_prefix: /a}]\n"), none);
-  EXPECT_EQ(problems_of("routes: [{path: /ab/**, strip_prefix: /a}]\n").size(), 1U);
+  EXPECT_EQ(rule_problems("routes: [{path: /a/b/**, strip_prefix: /a/b}]\n"), none);
+  EXPECT_EQ(rule_problems("routes: [{path: /a/b, strip_prefix: /a}]\n"), none);
+  EXPECT_EQ(rule_problems("routes: [{path: /ab/**, strip_prefix: /a}]\n").size(), 1U);
 }
 
 TEST(Routes, LegacyPathsNeedAToken) {
-  EXPECT_EQ(problems_of("routes: [{path: /a, paths: legacy}]\n"), none);
-  EXPECT_EQ(problems_of("routes: [{path: /a, paths: legacy, access: public}]\n").size(), 1U);
+  EXPECT_EQ(rule_problems("routes: [{path: /a, paths: legacy}]\n"), none);
+  EXPECT_EQ(rule_problems("routes: [{path: /a, paths: legacy, access: public}]\n").size(), 1U);
 }
 
 TEST(Admin, NeedsATokenWhereOthersCanReachIt) {
-  EXPECT_EQ(problems_of("admin: {address: '127.0.0.1:9901'}\n"), none);
-  EXPECT_EQ(problems_of("admin: {address: 'unix:/run/admin.sock'}\n"), none);
-  EXPECT_EQ(problems_of("admin: {address: '0.0.0.0:9901', token_file: t}\n"), none);
-  EXPECT_EQ(problems_of("admin: {address: '0.0.0.0:9901'}\n").size(), 1U);
-  EXPECT_EQ(problems_of("admin: {address: '[::]:9901'}\n").size(), 1U);
+  EXPECT_EQ(rule_problems("admin: {address: '127.0.0.1:9901'}\n"), none);
+  EXPECT_EQ(rule_problems("admin: {address: 'unix:/run/admin.sock'}\n"), none);
+  EXPECT_EQ(rule_problems("admin: {address: '0.0.0.0:9901', token_file: t}\n"), none);
+  EXPECT_EQ(rule_problems("admin: {address: '0.0.0.0:9901'}\n").size(), 1U);
+  EXPECT_EQ(rule_problems("admin: {address: '[::]:9901'}\n").size(), 1U);
 }
 
 TEST(Keys, RetiringKeysMayOnlyVerify) {
-  EXPECT_EQ(problems_of("tokens: {access: {keys: [{kid: a, algorithm: ES256, public_key_file: a},"
+  EXPECT_EQ(rule_problems("tokens: {access: {keys: [{kid: a, algorithm: ES256, public_key_file: a},"
                         " {kid: b, algorithm: EdDSA, key_file: b}]}}\n"),
             none);
 }
 
 TEST(Keys, RefreshAndAccessMayNotShareASecret) {
   const std::string access = "tokens: {access: {keys: [{kid: a, algorithm: HS256, ";
-  EXPECT_EQ(problems_of(access + "secret: x}]}, refresh: {keys: [{kid: r, secret: x}]}}\n").size(),
+  EXPECT_EQ(rule_problems(access + "secret: x}]}, refresh: {keys: [{kid: r, secret: x}]}}\n").size(),
             1U);
-  EXPECT_EQ(problems_of(access + "secret_file: x}]}, refresh: {keys: [{kid: r, secret_file: ./x}]}}\n")
+  EXPECT_EQ(rule_problems(access + "secret_file: x}]}, refresh: {keys: [{kid: r, secret_file: ./x}]}}\n")
                 .size(),
             1U);
-  EXPECT_EQ(problems_of(access + "secret_file: x}]}, refresh: {keys: [{kid: r, secret_file: y}]}}\n"),
+  EXPECT_EQ(rule_problems(access + "secret_file: x}]}, refresh: {keys: [{kid: r, secret_file: y}]}}\n"),
             none);
 }
 
@@ -147,13 +147,13 @@ TEST(Warnings, NameWhatWillSurprise) {
 
 TEST(Identity, AnotherPresetFreesItsNames) {
   const std::string headers = "headers: [{name: X-Forwarded-User, claim: sub}]}\n";
-  EXPECT_EQ(problems_of("identity: {" + headers).size(), 1U);
-  EXPECT_EQ(problems_of("identity: {preset: none, " + headers), none);
+  EXPECT_EQ(rule_problems("identity: {" + headers).size(), 1U);
+  EXPECT_EQ(rule_problems("identity: {preset: none, " + headers), none);
 }
 
 TEST(Defaults, PortZeroMayBeListenedOnTwice) {
-  EXPECT_EQ(problems_of("admin: {address: '127.0.0.1:0'}\nhealth: {address: '127.0.0.1:0'}\n"), none);
-  EXPECT_EQ(problems_of("health: {address: '127.0.0.1:8080'}\n").size(), 1U);
+  EXPECT_EQ(rule_problems("admin: {address: '127.0.0.1:0'}\nhealth: {address: '127.0.0.1:0'}\n"), none);
+  EXPECT_EQ(rule_problems("health: {address: '127.0.0.1:8080'}\n").size(), 1U);
 }
 
 }  // namespace
