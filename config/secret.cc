@@ -9,7 +9,9 @@
 #include <optional>
 #include <string_view>
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace config {
 namespace {
@@ -61,8 +63,14 @@ std::optional<std::string> decode_base64(std::string_view text) {
 }  // namespace
 
 SecretText read_file(const std::string& path, std::size_t bytes_max) {
-  const std::unique_ptr<std::FILE, FileCloser> file(std::fopen(path.c_str(), "rbe"));
-  if (!file) { return failure(path, std::strerror(errno)); }
+  // Opening a FIFO would wait for its other end.
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor < 0) { return failure(path, std::strerror(errno)); }
+  const std::unique_ptr<std::FILE, FileCloser> file(fdopen(descriptor, "rb"));
+  if (!file) {
+    close(descriptor);
+    return failure(path, "out of memory");
+  }
   // A directory opens, and a FIFO or a device might never end: only regular files are read.
   struct stat about {};
   if (fstat(fileno(file.get()), &about) != 0) { return failure(path, std::strerror(errno)); }

@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include <sys/stat.h>
+
 #include <gtest/gtest.h>
 
 namespace config {
@@ -64,6 +66,11 @@ TEST(Secret, InPlaceIsTakenAsItStands) {
   EXPECT_EQ(read_secret(secret).bytes, "in place\n");
   secret.value = "base64:c2VjcmV0";
   EXPECT_EQ(read_secret(secret).bytes, "secret");
+}
+
+TEST_F(SecretFile, NeverWaitsForAFifo) {
+  ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);
+  EXPECT_NE(read_file(path_.string(), 10).error.find("not a regular file"), std::string::npos);
 }
 
 TEST(ReadFile, NamesTheFileItCannotRead) {
