@@ -27,8 +27,9 @@ bool names_host(std::string_view origin, std::string_view authority) {
   } else {
     return false;  // "null" (a sandboxed frame, a data: page) and extensions
   }
-  return !origin.empty() && http::equal_ignoring_case(without_suffix(origin, port),
-                                                      without_suffix(authority, port));
+  origin = without_suffix(origin, port);
+  return !origin.empty() &&
+         http::equal_ignoring_case(origin, without_suffix(authority, port));
 }
 
 }  // namespace

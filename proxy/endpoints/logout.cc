@@ -75,13 +75,17 @@ net::Task<bool> end_family(const Context& context, const Request& request,
   }
   const std::string username = *session ? (*session)->username : std::string();
   event.user = username;
-  const auto revoked =
-      co_await context.store.revoke(family, store::RevokeReason::logout, context.now);
-  bool is_stored = revoked.has_value();
-  if (is_stored && all && *session) {
+  // All of them first: once this family is over, a second try could not tell whose it was.
+  bool is_stored = true;
+  if (all && *session) {
     const auto count = co_await context.store.revoke_user(
         username, store::RevokeReason::logout_all, context.now);
     is_stored = count.has_value();
+  }
+  if (is_stored) {
+    const auto revoked =
+        co_await context.store.revoke(family, store::RevokeReason::logout, context.now);
+    is_stored = revoked.has_value();
   }
   if (is_stored) {
     event.outcome = "ok";

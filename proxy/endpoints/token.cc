@@ -61,7 +61,7 @@ bool take(std::string_view found, std::string& token) {
   return token == found;
 }
 
-// The token from its one place (SPEC: cookie, body member, or Bearer).
+// The token from its one place: the cookie, a body member, or Bearer.
 std::optional<Reply> find_token(const Context& context, const Request& request,
                                 const Fields& fields, Ask& ask) {
   const Shape shape = ask.delivered.shape;
