@@ -130,9 +130,9 @@ class Reading {
   bool take_character(int lead) {
     const Character character = escaped_character(path_, at_);
     if (character.size == 0) {
-      // One byte of an old charset is a letter to some; with a continuation byte behind it, it is
-      // the overlong '/' or '.' of others (SECURITY B03).
-      if (is_continuation(escaped_byte(path_, at_ + 3)) || is_continuation(lead)) return false;
+      // One byte of an old charset is a letter to some. A continuation byte, though, may be the end
+      // of the overlong '/' or '.' of others (SECURITY B03).
+      if (is_continuation(lead)) return false;
       at_ += 3;
       legacy_ = true;
       other();

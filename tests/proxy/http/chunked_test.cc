@@ -64,6 +64,14 @@ TEST(ChunkedDecoder, ReadsChunksToTheEnd) {
   EXPECT_EQ(decode(max_size).state, State::need_more);
 }
 
+TEST(ChunkedDecoder, ReadsManyChunks) {
+  std::string input;
+  for (int i = 0; i < 100; ++i) input.append("1\r\nx\r\n");
+  const Result result = decode(input + "0\r\n\r\n");
+  EXPECT_EQ(result.state, State::end);
+  EXPECT_EQ(result.data, std::string(100, 'x'));
+}
+
 TEST(ChunkedDecoder, LeavesTheNextRequestAlone) {
   const Result result = decode("1\r\na\r\n0\r\n\r\nGET / HTTP/1.1\r\n");
   EXPECT_EQ(result.state, State::end);

@@ -39,7 +39,8 @@ TEST(Path, TakesOrdinaryPathsAsTheyAre) {
 
 TEST(Path, CallsOtherShapesLegacy) {
   for (const std::string_view path :
-       {"//", "//a", "/a//b", "/a///", "/a;v=1", "/a;v=1/b", "/;/a", "/a;", "/a;x=../b", "/a%2Fb",
+       {"//", "//a", "/a//b", "/a///", "/a;v=1", "/a;v=1/b", "/;/a", "/;../a",
+        "/a;", "/a;x=../b", "/a%2Fb",
         "/a%2fb", "/%2F", "/a.b;c", "/gr%FC%DFe", "/caf%E9", "/caf%E9/x"}) {
     EXPECT_EQ(form_of(path), PathForm::legacy) << path;
   }

@@ -1,0 +1,98 @@
+// The automaton alone, without llhttp behind it: it has to hold by itself.
+#include "proxy/http/head_scan.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace proxy::http {
+namespace {
+
+constexpr HeadLimits limits;
+
+Progress scan(std::string_view text, HeadScan::Kind kind = HeadScan::Kind::request) {
+  HeadScan scanner(kind, limits);
+  return scanner.scan(text);
+}
+
+std::string with_line(std::string_view line) {
+  return "GET / HTTP/1.1\r\nHost: a\r\n" + std::string(line) + "\r\n\r\n";
+}
+
+TEST(HeadScan, FindsTheEndAndCounts) {
+  const std::string text = "\r\nGET / HTTP/1.1\r\nHost: a\r\nX:\r\n\r\nbody";
+  HeadScan scanner(HeadScan::Kind::request, limits);
+  EXPECT_EQ(scanner.scan(text), Progress::complete);
+  EXPECT_EQ(scanner.begin(), 2U);
+  EXPECT_EQ(scanner.end(), text.size() - 4);
+  EXPECT_EQ(scanner.fields(), 2U);
+  EXPECT_EQ(scanner.method_bytes(), 3U);
+}
+
+TEST(HeadScan, WaitsForTheLastByte) {
+  const std::string text = with_line("X: y");
+  for (std::size_t size = 0; size < text.size(); ++size) {
+    EXPECT_EQ(scan(std::string_view(text).substr(0, size)), Progress::need_more) << size;
+  }
+  EXPECT_EQ(scan(text), Progress::complete);
+}
+
+TEST(HeadScan, LooksAtEachByteOnce) {
+  std::string text = with_line("X: y");
+  HeadScan scanner(HeadScan::Kind::request, limits);
+  EXPECT_EQ(scanner.scan(std::string_view(text).substr(0, 20)), Progress::need_more);
+  for (std::size_t i = 0; i < 20; ++i) text[i] = '\0';
+  EXPECT_EQ(scanner.scan(text), Progress::complete);
+}
+
+TEST(HeadScan, JudgesEveryByteInEveryPlaceOfAValue) {
+  for (int byte = 0; byte < 256; ++byte) {
+    const bool allowed = byte == '\t' || (byte >= 0x20 && byte != 0x7f);
+    for (std::size_t at = 0; at < 20; ++at) {
+      std::string value(20, 'v');
+      value[at] = static_cast<char>(byte);
+      const Progress progress = scan(with_line("X: " + value));
+      EXPECT_EQ(progress == Progress::complete, allowed) << byte << " at " << at;
+    }
+  }
+}
+
+TEST(HeadScan, JudgesEveryByteInANameAndATarget) {
+  const std::string_view in_names = "!#$%&'*+-.^_`|~";
+  const std::string_view in_targets = "-._~:/?[]@!$&'()*+,;=";
+  for (int byte = 0; byte < 256; ++byte) {
+    const char c = static_cast<char>(byte);
+    const bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    const bool name = alnum || (byte != 0 && in_names.find(c) != in_names.npos);
+    const bool target = alnum || (byte != 0 && in_targets.find(c) != in_targets.npos);
+    // A colon ends the name, which is as good as a name.
+    EXPECT_EQ(scan(with_line("X" + std::string(1, c) + "Y: z")) == Progress::complete,
+              name || c == ':')
+        << byte;
+    EXPECT_EQ(scan("GET /a" + std::string(1, c) + "b HTTP/1.1\r\n") == Progress::need_more, target)
+        << byte;
+  }
+}
+
+TEST(HeadScan, RefusesFoldsEmptyNamesAndBareLineEnds) {
+  for (const std::string_view line :
+       {" y", "\ty", ": y", "X : y", "X", "X: y\r\n z", "X: y\nZ: z", "X: y\rZ: z", "\rX: y",
+        "X:\r\n y", "\n"}) {
+    EXPECT_EQ(scan(with_line(line)), Progress::failed) << line;
+  }
+}
+
+TEST(HeadScan, ReadsStatusLines) {
+  const auto answer = [](std::string_view line) {
+    return scan(std::string(line) + "\r\n\r\n", HeadScan::Kind::response);
+  };
+  EXPECT_EQ(answer("HTTP/1.1 200 OK"), Progress::complete);
+  EXPECT_EQ(answer("HTTP/1.0 200"), Progress::complete);
+  for (const std::string_view line : {"HTTP/1.1 200OK", "HTTP/1.1  200 OK", "HTTP/1.1 20 OK",
+                                      "HTTP/1.1200 OK", "HTTP/1.1 200\tOK", "HTTP/1.1 200 \x7f"}) {
+    EXPECT_EQ(answer(line), Progress::failed) << line;
+  }
+}
+
+}  // namespace
+}  // namespace proxy::http
