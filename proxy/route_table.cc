@@ -82,6 +82,7 @@ RouteTable::RouteTable(const config::Config& config) {
     route.strip_prefix = from.strip_prefix;
     route.requirement = {from.require.groups, from.require.scopes, from.require.claims};
     route.upstream = upstream_index(config, from.upstream);
+    route.at = from.at;
     routes_.push_back(std::move(route));
   }
   default_route_.name = "default";

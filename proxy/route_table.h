@@ -25,6 +25,7 @@ struct Route {
   std::string strip_prefix;            // "/api"; empty: none
   auth::Requirement requirement;
   std::size_t upstream = 0;            // index into config.upstreams
+  config::Location at;                 // where the rule stands in the file
 };
 
 struct RouteMatch {

@@ -1,0 +1,157 @@
+// The policy command; see rehearsal.h.
+#include "proxy/rehearsal.h"
+
+#include <boost/json.hpp>
+#include <optional>
+#include <ostream>
+
+#include "proxy/decide.h"
+#include "proxy/http/guard.h"
+#include "proxy/http/parser.h"
+#include "proxy/worker_state.h"
+
+namespace proxy {
+namespace {
+
+namespace json = boost::json;
+
+void take_list(const json::value& value, std::vector<std::string>& list) {
+  if (value.is_string()) list.emplace_back(value.get_string());
+  if (!value.is_array()) return;
+  for (const json::value& entry : value.get_array()) {
+    if (entry.is_string()) list.emplace_back(entry.get_string());
+  }
+}
+
+// False when the text is no JSON object.
+bool take_claims(const std::string& text, auth::AccessClaims& claims) {
+  boost::system::error_code error;
+  const json::value document = json::parse(text, error);
+  if (error || !document.is_object()) return false;
+  for (const auto& [key, value] : document.get_object()) {
+    const std::string name(key);
+    if (name == "groups") {
+      claims.groups.clear();
+      take_list(value, claims.groups);
+    } else if (name == "scope" || name == "scopes") {
+      claims.scopes.clear();
+      take_list(value, claims.scopes);
+    } else if (value.is_string()) {
+      const std::string content(value.get_string());
+      if (name == "sub") claims.subject = content;
+      else if (name == "email") claims.email = content;
+      else if (name == "name") claims.name = content;
+      else claims.claims[name] = content;
+    }
+  }
+  return true;
+}
+
+// The token of the user in question; empty: nobody is logged in. nullopt: said why on `err`.
+std::optional<std::string> token_for(const Command& command, const Runtime& runtime,
+                                     std::ostream& err) {
+  if (command.user.empty() && command.claims.empty()) return std::string();
+  auth::AccessClaims claims;
+  claims.subject = command.user.empty() ? "somebody" : command.user;
+  if (!command.user.empty()) {
+    const auth::User* user = runtime.users->find(command.user);
+    if (user == nullptr && command.claims.empty()) {
+      err << "gatehouse policy: no user `" << command.user
+          << "` in the users file; with --claims any name will do\n";
+      return std::nullopt;
+    }
+    if (user != nullptr) {
+      claims.subject = user->username;
+      claims.email = user->email;
+      claims.name = user->name;
+      claims.groups = user->groups;
+      claims.scopes = user->scopes;
+      claims.claims = user->claims;
+    }
+  }
+  if (!command.claims.empty() && !take_claims(command.claims, claims)) {
+    err << "gatehouse policy: --claims takes a JSON object, such as '{\"groups\": [\"admins\"]}'\n";
+    return std::nullopt;
+  }
+  const auto token =
+      auth::issue_access_token(runtime.access_keys, runtime.config.tokens.issuer,
+                               runtime.config.tokens.audience, claims, wall_clock(),
+                               runtime.config.tokens.access.life);
+  if (!token) {
+    err << "gatehouse policy: no token can carry these values: " << auth::name(token.error())
+        << '\n';
+    return std::nullopt;
+  }
+  return *token;
+}
+
+std::string_view endpoint_name(endpoints::Endpoint endpoint) {
+  switch (endpoint) {
+    case endpoints::Endpoint::login: return "login";
+    case endpoints::Endpoint::token: return "token";
+    case endpoints::Endpoint::logout: return "logout";
+    case endpoints::Endpoint::session: return "session";
+    case endpoints::Endpoint::userinfo: return "userinfo";
+    case endpoints::Endpoint::sessions: return "sessions";
+    case endpoints::Endpoint::jwks: return "jwks";
+    case endpoints::Endpoint::none: break;
+  }
+  return "none";
+}
+
+void print(const Decision& decision, const Runtime& runtime, std::ostream& out) {
+  switch (decision.kind) {
+    case Decision::Kind::forward:
+      out << "forward  " << decision.path << " to upstream "
+          << runtime.config.upstreams[decision.route->upstream].name << '\n';
+      break;
+    case Decision::Kind::serve:
+      out << "serve    our endpoint " << endpoint_name(decision.endpoint) << '\n';
+      break;
+    case Decision::Kind::reject:
+      out << "reject   " << decision.status << ' ' << decision.error << '\n';
+      if (decision.status == 401 || decision.status == 403) {
+        out << "reason   " << auth::name(decision.auth_error) << '\n';
+      }
+      break;
+  }
+  if (decision.route != nullptr) {
+    out << "rule     " << decision.route->name;
+    if (decision.route->at.line != 0) {
+      out << " (" << runtime.config.file << ':' << decision.route->at.line << ')';
+    }
+    out << '\n';
+  }
+  if (decision.token) out << "user     " << decision.token->principal->subject << '\n';
+}
+
+}  // namespace
+
+int rehearse(const Command& command, const Runtime& runtime, std::ostream& out,
+             std::ostream& err) {
+  const auto token = token_for(command, runtime, err);
+  if (!token) return exit_usage;
+  http::RequestHead head;
+  head.bytes.append(command.method + " " + command.path + " HTTP/1.1\r\nHost: " +
+                    (command.host.empty() ? "localhost" : command.host) + "\r\n");
+  if (!token->empty()) head.bytes.append("Authorization: Bearer " + *token + "\r\n");
+  head.bytes.append("\r\n");
+  http::RequestParser parser{http::HeadLimits{}};
+  auto error = http::ParseError::none;
+  if (parser.feed(head) == http::Progress::complete) {
+    error = http::check_request(head);
+  } else {
+    error = parser.error();
+  }
+  if (error != http::ParseError::none) {
+    out << "reject   " << http::status_of(error) << ' ' << http::name(error) << '\n';
+    return exit_ok;
+  }
+  auth::TokenCache tokens(4);
+  const store::Revocations revocations;
+  const DecisionContext context{runtime, tokens, revocations, wall_clock()};
+  print(decide(context, head), runtime, out);
+  return exit_ok;
+}
+
+}  // namespace proxy
