@@ -20,6 +20,7 @@ Loaded quick_config(const std::string& upstream_url, const std::string& listen) 
     upstream.endpoints.front().pop_back();
   }
   config.cookies.secure = false;
+  config.drain.delay = milliseconds{0};  // nobody routes traffic here that has to be told first
   if (auto wrong = check_upstream_endpoint(upstream.endpoints.front()); !wrong.empty()) {
     loaded.problems.push_back(Problem{"", {}, "--upstream", std::move(wrong)});
   }
