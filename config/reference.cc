@@ -130,12 +130,25 @@ void write_keys(const std::vector<Description>& keys, const std::string& path, s
   }
 }
 
+constexpr const char* users_introduction = R"(
+## The users file
+
+`users.file` names a `users.yaml` with the keys below, or an htpasswd file: lines of `name:hash`, where only
+bcrypt (`htpasswd -B`) is taken. It is read again when it changes; users who are gone, disabled, or have another
+hash lose their sessions. Variables are not replaced in it, and at most 10,000 users are taken.
+
+Names go into headers: usernames, groups and scopes are 1 to 256 printable ASCII characters without blanks at
+their ends, groups without commas, scopes without blanks.
+)";
+
 }  // namespace
 
 std::string reference() {
   std::string out = introduction;
   out += "\n## At the top\n";
   write_keys(config_descriptions(), "", out);
+  out += users_introduction;
+  write_keys(users_descriptions().front().children, "users[]", out);
   return out;
 }
 

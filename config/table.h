@@ -15,5 +15,7 @@ namespace config {
 
 // The same as plain data, with defaults as text.
 [[nodiscard]] const std::vector<Description>& config_descriptions();
+// The same of users.yaml, whose table stands in users_file.cc.
+[[nodiscard]] const std::vector<Description>& users_descriptions();
 
 }  // namespace config

@@ -8,6 +8,7 @@
 
 #include "config/field.h"
 #include "config/report.h"
+#include "config/table.h"
 #include "config/yaml.h"
 
 namespace config {
@@ -143,12 +144,14 @@ void for_each_line(std::string_view text, Visit visit) {
   }
 }
 
-// `name:hash` has no blank behind its first colon; a YAML key has one, or ends its line there.
+// `name:hash` has no blank behind its first colon; a YAML key has one, or ends its line there. A
+// brace or a quote begins a document in flow style, such as JSON.
 bool is_htpasswd(std::string_view text) {
   bool result = false;
   for_each_line(text, [&](std::string_view line, int) {
     const auto colon = line.find(':');
-    result = colon != std::string_view::npos && colon > 0 && colon + 1 < line.size() &&
+    const bool is_flow = line.front() == '{' || line.front() == '"';
+    result = !is_flow && colon != std::string_view::npos && colon > 0 && colon + 1 < line.size() &&
              line[colon + 1] != ' ' && line[colon + 1] != '\t';
     return false;
   });
@@ -197,6 +200,11 @@ UsersFile parse_htpasswd(std::string_view text, const std::string& file_name) {
 }
 
 }  // namespace
+
+const std::vector<Description>& users_descriptions() {
+  static const std::vector<Description> descriptions = describe(users_table());
+  return descriptions;
+}
 
 UsersFile parse_users(std::string_view text, const std::string& file_name) {
   if (text.size() > yaml_limits.bytes_max) {

@@ -22,6 +22,17 @@ TEST(UnknownKey, SuggestsTheNearestKnownOne) {
             "gatehouse.yaml:4:9: drain.time_out: unknown key; the nearest known key is `timeout`");
 }
 
+TEST(Range, IncludesItsBounds) {
+  EXPECT_TRUE(load_text(minimal("tokens: {refresh: {grace: 5m}}\n")).problems.empty());
+  EXPECT_EQ(only_problem("tokens: {refresh: {grace: 5m1ms}}\n"),
+            "gatehouse.yaml:4:27: tokens.refresh.grace: is more than 5m");
+  EXPECT_TRUE(load_text(minimal("workers: 256\n")).problems.empty());
+  EXPECT_EQ(only_problem("workers: 257\n"), "gatehouse.yaml:4:10: workers: is more than 256");
+  EXPECT_TRUE(load_text(minimal("limits: {request_head: 1KiB}\n")).problems.empty());
+  EXPECT_EQ(only_problem("limits: {request_head: 1023B}\n"),
+            "gatehouse.yaml:4:24: limits.request_head: is less than 1KiB");
+}
+
 TEST(UnknownKey, AHugeOneCostsNothing) {
   const auto line = only_problem("? " + std::string(100'000, 'k') + "\n: 1\n");
   EXPECT_NE(line.find("unknown key"), std::string::npos);

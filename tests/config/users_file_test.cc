@@ -133,6 +133,17 @@ TEST(Htpasswd, RefusesOtherHashesByLine) {
                 "users:5:1: expects `name:hash`"}));
 }
 
+TEST(Htpasswd, RefusesAHashThatWasCut) {
+  EXPECT_EQ(problems_of("alice:" + std::string(bcrypt).substr(0, 59) + "\n").size(), 1U);
+  EXPECT_EQ(problems_of("alice:$2\n").size(), 1U);
+}
+
+TEST(Htpasswd, IsNotConfusedWithAJsonDocument) {
+  const auto file = parse_users(R"({"users":[{"username":"a","password_hash":"x"}]})", "users");
+  EXPECT_EQ(lines_of(file.problems), std::vector<std::string>{});
+  EXPECT_EQ(file.users.size(), 1U);
+}
+
 TEST(Htpasswd, RefusesDuplicates) {
   const auto line = "alice:" + std::string(bcrypt) + "\n";
   EXPECT_EQ(problems_of(line + line),
