@@ -317,6 +317,8 @@ TEST(Key, G04RefusesPsychicSignatures) {
 TEST(Key, FailedVerificationLeavesNoErrorsBehindForTls) {
   for (const auto algorithm : forge::all_algorithms()) {
     EXPECT_FALSE(forge::key(algorithm).verify("m", std::string(64, 'x')));
+    EXPECT_FALSE(forge::key(algorithm).verify("m", std::string(384, 'x')));
+    EXPECT_EQ(ERR_peek_error(), 0u) << name(algorithm);
     EXPECT_NE(forge::why(Key::from_pem("k", algorithm, "nonsense")), "");
     EXPECT_EQ(ERR_peek_error(), 0u) << name(algorithm);
   }
