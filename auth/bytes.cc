@@ -74,11 +74,11 @@ std::optional<std::string> decode(std::string_view text, const Values& values) {
   return out;
 }
 
-const unsigned char* data_of(std::string_view bytes) {
+const unsigned char* raw(std::string_view bytes) {
   return reinterpret_cast<const unsigned char*>(bytes.data());
 }
 
-unsigned char* data_of(std::string& bytes) {
+unsigned char* raw(std::string& bytes) {
   return reinterpret_cast<unsigned char*>(bytes.data());
 }
 
@@ -138,7 +138,7 @@ std::string hex(std::string_view bytes) {
 
 Digest sha256(std::string_view bytes) {
   Digest digest;
-  if (SHA256(data_of(bytes), bytes.size(), digest.data()) == nullptr) {
+  if (SHA256(raw(bytes), bytes.size(), digest.data()) == nullptr) {
     throw std::runtime_error("OpenSSL has no SHA-256");
   }
   return digest;
@@ -150,7 +150,7 @@ Digest hmac_sha256(std::string_view key, std::string_view bytes) {
   unsigned int size = 0;
   // OpenSSL reads a null key as "the key of last time", which an empty view would be.
   const void* key_data = key.empty() ? "" : key.data();
-  if (HMAC(EVP_sha256(), key_data, static_cast<int>(key.size()), data_of(bytes), bytes.size(),
+  if (HMAC(EVP_sha256(), key_data, static_cast<int>(key.size()), raw(bytes), bytes.size(),
            digest.data(), &size) == nullptr ||
       size != digest.size()) {
     throw std::runtime_error("OpenSSL has no HMAC-SHA-256");
@@ -172,7 +172,7 @@ std::string hkdf_sha256(std::string_view key, std::string_view info, std::size_t
       OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info_copy.data(), info_copy.size()),
       OSSL_PARAM_construct_end()};
   std::string out(length, '\0');
-  const bool derived = EVP_KDF_derive(context.get(), data_of(out), out.size(), params) == 1;
+  const bool derived = EVP_KDF_derive(context.get(), raw(out), out.size(), params) == 1;
   cleanse(key_copy);
   if (!derived) throw std::runtime_error("HKDF-SHA-256 failed");
   return out;
@@ -180,7 +180,7 @@ std::string hkdf_sha256(std::string_view key, std::string_view info, std::size_t
 
 Result<std::string> random_bytes(std::size_t count) {
   std::string bytes(count, '\0');
-  if (count > INT_MAX || RAND_bytes(data_of(bytes), static_cast<int>(count)) != 1) {
+  if (count > INT_MAX || RAND_bytes(raw(bytes), static_cast<int>(count)) != 1) {
     ERR_clear_error();
     return Error::no_entropy;
   }
@@ -200,14 +200,14 @@ Result<std::string> seal(std::string_view key32, std::string_view plain,
   if (!nonce) return nonce.error();
   std::string out = *nonce;
   out.resize(gcm_nonce_bytes + plain.size() + gcm_tag_bytes);
-  unsigned char* const body = data_of(out) + gcm_nonce_bytes;
+  unsigned char* const body = raw(out) + gcm_nonce_bytes;
   const Cipher cipher(EVP_CIPHER_CTX_new());
   int size = 0;
   const bool sealed =
-      EVP_EncryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, data_of(key32), data_of(*nonce)) &&
-      EVP_EncryptUpdate(cipher.get(), nullptr, &size, data_of(associated),
+      EVP_EncryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, raw(key32), raw(*nonce)) &&
+      EVP_EncryptUpdate(cipher.get(), nullptr, &size, raw(associated),
                         static_cast<int>(associated.size())) &&
-      EVP_EncryptUpdate(cipher.get(), body, &size, data_of(plain),
+      EVP_EncryptUpdate(cipher.get(), body, &size, raw(plain),
                         static_cast<int>(plain.size())) &&
       EVP_EncryptFinal_ex(cipher.get(), body + size, &size) &&
       EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_GET_TAG, gcm_tag_bytes, body + plain.size());
@@ -229,13 +229,13 @@ Result<std::string> open_sealed(std::string_view key32, std::string_view sealed,
   const Cipher cipher(EVP_CIPHER_CTX_new());
   int size = 0;
   const bool opened =
-      EVP_DecryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, data_of(key32), data_of(nonce)) &&
-      EVP_DecryptUpdate(cipher.get(), nullptr, &size, data_of(associated),
+      EVP_DecryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, raw(key32), raw(nonce)) &&
+      EVP_DecryptUpdate(cipher.get(), nullptr, &size, raw(associated),
                         static_cast<int>(associated.size())) &&
-      EVP_DecryptUpdate(cipher.get(), data_of(plain), &size, data_of(body),
+      EVP_DecryptUpdate(cipher.get(), raw(plain), &size, raw(body),
                         static_cast<int>(body.size())) &&
       EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_SET_TAG, gcm_tag_bytes, tag.data()) &&
-      EVP_DecryptFinal_ex(cipher.get(), data_of(plain) + size, &size) == 1;
+      EVP_DecryptFinal_ex(cipher.get(), raw(plain) + size, &size) == 1;
   if (!opened) {
     cleanse(plain);
     ERR_clear_error();

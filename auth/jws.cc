@@ -9,7 +9,6 @@
 namespace auth {
 namespace {
 
-constexpr std::size_t kid_bytes_max = 256;
 constexpr std::size_t signature_text_max = 1400;
 
 }  // namespace
@@ -48,7 +47,7 @@ Result<void> Jws::read_header(std::string_view encoded) {
   algorithm_ = *algorithm;
   if (const auto kid = header.member("kid"); kid.exists()) {
     kid_ = kid.text();
-    if (!kid_ || kid_->size() > kid_bytes_max) return Error::malformed;
+    if (!kid_ || kid_->size() > key_id_bytes_max) return Error::malformed;
   }
   if (const auto type = header.member("typ"); type.exists()) {
     type_ = type.text();

@@ -23,7 +23,6 @@ namespace auth {
 namespace {
 
 constexpr int rsa_bits_new = 3072;     // 2048 bits are not advised beyond 2030 (NIST SP 800-57)
-constexpr std::size_t kid_bytes_max = 256;
 constexpr std::size_t secret_bytes_max = 4096;
 
 constexpr AlgorithmTraits table[] = {
@@ -156,7 +155,7 @@ std::string mac_of(const Key::Material& material, std::string_view input) {
 }
 
 std::string check_kid(std::string_view kid) {
-  return kid.size() > kid_bytes_max ? "the kid is longer than 256 bytes" : "";
+  return kid.size() > key_id_bytes_max ? "the kid is longer than 256 bytes" : "";
 }
 
 Pkey generate_pkey(const AlgorithmTraits& traits) {

@@ -3,6 +3,7 @@
 // is shared by all workers.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <span>
@@ -18,6 +19,8 @@ namespace auth {
 enum class Algorithm {
   hs256, hs384, hs512, rs256, rs384, rs512, ps256, ps384, ps512, es256, es384, es512, eddsa
 };
+
+inline constexpr std::size_t key_id_bytes_max = 256;
 
 [[nodiscard]] std::string_view name(Algorithm algorithm);                     // "ES256"
 [[nodiscard]] std::optional<Algorithm> algorithm_from(std::string_view name); // exact case
