@@ -2,25 +2,25 @@
 // than the bound, and what was taken can be saved and read again.
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
 #include "proxy/store/memory_store.h"
+#include "require.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using proxy::store::MemoryStore;
   constexpr std::string_view head = "gatehouse memory store 1\n";
   constexpr auth::Time now{std::chrono::seconds{1'800'000'000}};
-  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
-  // Without the head first, so that the fuzzer need not find it.
-  for (const std::string& snapshot : {std::string(head) + std::string(bytes), std::string(bytes)}) {
+  const std::string bytes(fuzz::text(data, size));
+  // Also behind the head, so that the fuzzer need not find that.
+  for (const std::string& snapshot : {std::string(head) + bytes, bytes}) {
     MemoryStore store({.sessions_max = 4}, nullptr);
     const auto taken = store.load(snapshot, now);
     if (!taken) continue;
-    if (*taken > 4 || store.size() > 4) std::abort();
+    fuzz::require(*taken <= 4 && store.size() <= 4);
     MemoryStore again({.sessions_max = 4}, nullptr);
-    if (!again.load(store.save(now), now) || again.size() != store.size()) std::abort();
+    fuzz::require(again.load(store.save(now), now) && again.size() == store.size());
   }
   return 0;
 }
