@@ -1,8 +1,8 @@
-// See throttle.h. A fixed window that starts with its first failure: `count` failures in it begin a
-// ban, after which counting starts anew. So at most 2 * count - 2 tries fit into one window's length
-// without a ban, 98 at the default of 50 an hour (NIST 800-63B 3.2.2 allows 100). Counting anew is
-// what lets the owner in: otherwise one more failure of the attacker would renew the ban for ever
-// (SECURITY I06).
+// See throttle.h. A fixed window that starts with its first failure: `count` failures in it begin
+// a ban, after which counting starts anew. So at most 2 * count - 2 tries fit into one window's
+// length without a ban, 98 at the default of 50 an hour (NIST 800-63B 3.2.2 allows 100). Counting
+// anew is what lets the owner in: otherwise one more failure of the attacker would renew the ban
+// for ever (SECURITY I06).
 #include "auth/throttle.h"
 
 namespace auth {

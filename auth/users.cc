@@ -1,6 +1,6 @@
-// See users.h. Names are compared byte by byte: `Alice`, `alice ` and a full-width `alice` are other
-// people or nobody, so the name in the session, in the counters and in the headers is always the
-// one that stands in the file (SECURITY A11).
+// See users.h. Names are compared byte by byte: `Alice`, `alice ` and a full-width `alice` are
+// other people or nobody, so the name in the session, in the counters and in the headers is always
+// the one that stands in the file (SECURITY A11).
 #include "auth/users.h"
 
 #include "auth/password.h"

@@ -1,10 +1,9 @@
 // The sessions of the memory store as plain synchronous calls. Records are striped by family for
-// rotation and chained by user for lists and limits; a user's chain belongs to a stripe of users.
+// rotation and chained by user for lists and limits; a user's ring belongs to a stripe of users.
 // A record is added and removed only under both locks, always the user's stripe before the
 // family's, so either lock alone keeps it in place. Any thread.
-//
-// Measured over 1,000,000 sessions, with all that points to them: 246 bytes each when every user has
-// one, 189 when every user has five.
+// Measured over 1,000,000 sessions, with all that points to them: 246 bytes each when every user
+// has one, 189 when every user has five.
 #pragma once
 
 #include <array>

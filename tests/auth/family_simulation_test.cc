@@ -80,7 +80,8 @@ class HonestSession {
     for (milliseconds at{0}; at < length; at += exponential(habits_.between_bursts)) {
       constexpr int tab_counts[]{1, 1, 1, 2, 4, 12};
       for (int tab = 0; tab < tab_counts[below(6)]; ++tab) {
-        time_.after(at + milliseconds{below(3'000)}, [this] { send(0, habits_.each_load_refreshes); });
+        time_.after(at + milliseconds{below(3'000)},
+                    [this] { send(0, habits_.each_load_refreshes); });
       }
     }
     for (int i = 0; i < habits_.crashes; ++i) {
