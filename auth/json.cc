@@ -17,73 +17,6 @@ namespace {
 namespace json = boost::json;
 using boost::json::error_code;
 
-// Builds the tree as boost::json::parser does, and counts members.
-struct Handler {
-  static constexpr std::size_t max_object_size = json::object::max_size();
-  static constexpr std::size_t max_array_size = json::array::max_size();
-  static constexpr std::size_t max_key_size = json::string::max_size();
-  static constexpr std::size_t max_string_size = json::string::max_size();
-
-  Handler(json::storage_ptr memory, unsigned char* scratch, std::size_t scratch_size)
-      : stack(memory, scratch, scratch_size) {}
-
-  bool on_document_begin(error_code&) { return true; }
-  bool on_document_end(error_code&) { return true; }
-  bool on_object_begin(error_code&) { return true; }
-  bool on_object_end(std::size_t n, error_code&) {
-    members += n;
-    stack.push_object(n);
-    return true;
-  }
-  bool on_array_begin(error_code&) { return true; }
-  bool on_array_end(std::size_t n, error_code&) {
-    stack.push_array(n);
-    return true;
-  }
-  bool on_key_part(json::string_view part, std::size_t, error_code&) {
-    stack.push_chars(part);
-    return true;
-  }
-  bool on_key(json::string_view rest, std::size_t, error_code&) {
-    stack.push_key(rest);
-    return true;
-  }
-  bool on_string_part(json::string_view part, std::size_t, error_code&) {
-    stack.push_chars(part);
-    return true;
-  }
-  bool on_string(json::string_view rest, std::size_t, error_code&) {
-    stack.push_string(rest);
-    return true;
-  }
-  bool on_number_part(json::string_view, error_code&) { return true; }
-  bool on_int64(std::int64_t value, json::string_view, error_code&) {
-    stack.push_int64(value);
-    return true;
-  }
-  bool on_uint64(std::uint64_t value, json::string_view, error_code&) {
-    stack.push_uint64(value);
-    return true;
-  }
-  bool on_double(double value, json::string_view, error_code&) {
-    stack.push_double(value);
-    return true;
-  }
-  bool on_bool(bool value, error_code&) {
-    stack.push_bool(value);
-    return true;
-  }
-  bool on_null(error_code&) {
-    stack.push_null();
-    return true;
-  }
-  bool on_comment_part(json::string_view, error_code&) { return true; }
-  bool on_comment(json::string_view, error_code&) { return true; }
-
-  json::value_stack stack;
-  std::size_t members = 0;
-};
-
 // Members kept in the tree; at most json_levels_max deep because the parser saw to that.
 std::size_t count_members(const json::value& value) {
   std::size_t count = 0;
@@ -180,6 +113,73 @@ std::pair<std::string_view, Json> Json::entry(std::size_t index) const {
 }
 
 struct JsonDocument::Impl {
+  // Builds the tree as boost::json::parser does, and counts members.
+  struct Handler {
+    static constexpr std::size_t max_object_size = json::object::max_size();
+    static constexpr std::size_t max_array_size = json::array::max_size();
+    static constexpr std::size_t max_key_size = json::string::max_size();
+    static constexpr std::size_t max_string_size = json::string::max_size();
+
+    Handler(json::storage_ptr memory, unsigned char* scratch, std::size_t scratch_size)
+        : stack(memory, scratch, scratch_size) {}
+
+    bool on_document_begin(error_code&) { return true; }
+    bool on_document_end(error_code&) { return true; }
+    bool on_object_begin(error_code&) { return true; }
+    bool on_object_end(std::size_t n, error_code&) {
+      members += n;
+      stack.push_object(n);
+      return true;
+    }
+    bool on_array_begin(error_code&) { return true; }
+    bool on_array_end(std::size_t n, error_code&) {
+      stack.push_array(n);
+      return true;
+    }
+    bool on_key_part(json::string_view part, std::size_t, error_code&) {
+      stack.push_chars(part);
+      return true;
+    }
+    bool on_key(json::string_view rest, std::size_t, error_code&) {
+      stack.push_key(rest);
+      return true;
+    }
+    bool on_string_part(json::string_view part, std::size_t, error_code&) {
+      stack.push_chars(part);
+      return true;
+    }
+    bool on_string(json::string_view rest, std::size_t, error_code&) {
+      stack.push_string(rest);
+      return true;
+    }
+    bool on_number_part(json::string_view, error_code&) { return true; }
+    bool on_int64(std::int64_t value, json::string_view, error_code&) {
+      stack.push_int64(value);
+      return true;
+    }
+    bool on_uint64(std::uint64_t value, json::string_view, error_code&) {
+      stack.push_uint64(value);
+      return true;
+    }
+    bool on_double(double value, json::string_view, error_code&) {
+      stack.push_double(value);
+      return true;
+    }
+    bool on_bool(bool value, error_code&) {
+      stack.push_bool(value);
+      return true;
+    }
+    bool on_null(error_code&) {
+      stack.push_null();
+      return true;
+    }
+    bool on_comment_part(json::string_view, error_code&) { return true; }
+    bool on_comment(json::string_view, error_code&) { return true; }
+
+    json::value_stack stack;
+    std::size_t members = 0;
+  };
+
   std::array<unsigned char, 6 * 1024> tree_memory;
   std::array<unsigned char, 4 * 1024> scratch;
   json::monotonic_resource resource{tree_memory.data(), tree_memory.size()};

@@ -13,23 +13,19 @@
 #include "auth/siphash.h"
 
 namespace auth {
-namespace {
-
-using Index = std::uint32_t;
-constexpr Index none = static_cast<Index>(-1);
-
-struct Entry {
-  std::string token;
-  CachedTokenRef cached;
-  std::uint64_t hash = 0;
-  Index chain = none;  // next in the bucket, or next free one
-  Index newer = none;
-  Index older = none;
-};
-
-}  // namespace
-
 struct TokenCache::Impl {
+  using Index = std::uint32_t;
+  static constexpr Index none = static_cast<Index>(-1);
+
+  struct Entry {
+    std::string token;
+    CachedTokenRef cached;
+    std::uint64_t hash = 0;
+    Index chain = none;  // next in the bucket, or next free one
+    Index newer = none;
+    Index older = none;
+  };
+
   explicit Impl(std::size_t entries_max)
       : capacity(std::clamp<std::size_t>(entries_max, 1, none - 1)),
         buckets(std::bit_ceil(capacity), none) {
@@ -110,8 +106,8 @@ TokenCache::TokenCache(std::size_t entries_max) : impl_(std::make_unique<Impl>(e
 TokenCache::~TokenCache() = default;
 
 const CachedToken* TokenCache::find(std::string_view token, Time now) {
-  const Index at = impl_->look_up(token, siphash(impl_->seed, token));
-  if (at == none) return nullptr;
+  const auto at = impl_->look_up(token, siphash(impl_->seed, token));
+  if (at == Impl::none) return nullptr;
   if (now >= impl_->entries[at].cached->principal->expires_at) {
     impl_->erase(at);
     return nullptr;
@@ -125,9 +121,9 @@ const CachedToken* TokenCache::find(std::string_view token, Time now) {
 
 const CachedToken* TokenCache::insert(std::string_view token, CachedTokenRef entry) {
   const std::uint64_t hash = siphash(impl_->seed, token);
-  if (const Index old = impl_->look_up(token, hash); old != none) impl_->erase(old);
-  const Index at = impl_->take_free();
-  Entry& fresh = impl_->entries[at];
+  if (const auto old = impl_->look_up(token, hash); old != Impl::none) impl_->erase(old);
+  const auto at = impl_->take_free();
+  auto& fresh = impl_->entries[at];
   fresh.token = token;
   fresh.cached = std::move(entry);
   fresh.hash = hash;

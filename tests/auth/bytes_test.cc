@@ -5,8 +5,8 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
+#include <cctype>
 #include <random>
-#include <regex>
 #include <set>
 
 #include "vectors.h"
@@ -155,18 +155,28 @@ TEST(Cleanse, LeavesNothing) {
   EXPECT_EQ(secret.find('s'), std::string::npos);
 }
 
-// What the sources may not contain. Comments are cut away first.
-std::vector<std::string> lines_matching(const std::regex& pattern) {
+// True where `word` stands in the line and is not the end of a longer name.
+bool has_word(std::string_view line, std::string_view word) {
+  for (auto at = line.find(word); at != std::string_view::npos; at = line.find(word, at + 1)) {
+    const char before = at == 0 ? ' ' : line[at - 1];
+    if (before != '_' && std::isalnum(static_cast<unsigned char>(before)) == 0) return true;
+  }
+  return false;
+}
+
+// Lines of our sources, without comments, that have one of the words.
+std::vector<std::string> lines_with(const std::vector<std::string>& words) {
   std::vector<std::string> found;
   for (const char* const folder : {"auth", "config", "proxy"}) {
     const auto root = vectors::source_dir() / folder;
-    if (!std::filesystem::exists(root)) continue;
     for (const auto& file : std::filesystem::recursive_directory_iterator(root)) {
       if (file.path().extension() != ".cc" && file.path().extension() != ".h") continue;
       std::istringstream lines(vectors::text(file.path()));
       for (std::string line; std::getline(lines, line);) {
         line = line.substr(0, line.find("//"));
-        if (std::regex_search(line, pattern)) found.push_back(file.path().string() + ": " + line);
+        for (const auto& word : words) {
+          if (has_word(line, word)) found.push_back(file.path().string() + ": " + line);
+        }
       }
     }
   }
@@ -174,14 +184,14 @@ std::vector<std::string> lines_matching(const std::regex& pattern) {
 }
 
 TEST(Sources, G17CompareSecretsWithCryptoMemcmpOnly) {
-  EXPECT_EQ(lines_matching(std::regex("[^_]\\bmemcmp\\(")), std::vector<std::string>());
-  EXPECT_EQ(lines_matching(std::regex("CRYPTO_memcmp\\(")).size(), 1u);
+  EXPECT_EQ(lines_with({"memcmp("}), std::vector<std::string>());
+  EXPECT_EQ(lines_with({"CRYPTO_memcmp("}).size(), 1u);
 }
 
 TEST(Sources, H19DrawRandomnessFromOpenSslOnly) {
-  const auto found = lines_matching(
-      std::regex("mt19937|random_device|\\bs?rand(om)?\\(|drand48|minstd_rand|ranlux"));
-  EXPECT_EQ(found, std::vector<std::string>());
+  EXPECT_EQ(lines_with({"mt19937", "random_device", "rand(", "srand(", "random(", "drand48",
+                        "minstd_rand", "ranlux"}),
+            std::vector<std::string>());
 }
 
 }  // namespace
