@@ -51,6 +51,14 @@ TEST(RefreshKeys, TokenIsAPureFunctionOfItsInputs) {
   EXPECT_NE(first, one_key().mint(other));
 }
 
+// Made by another program from the description of the format: a change of the format would end all
+// sessions, and each field's length is part of what is signed (SECURITY H15).
+TEST(RefreshKeys, FormatIsTheDescribedOne) {
+  EXPECT_EQ(one_key().mint(some_token()),
+            "gh1.AXIBCA8WHSQrMjlAR05VXGNqAAAAAAAAAAUAAAAAa0sjgP"
+            "exi6lqAuaahxgwy05Z1Jm1lRWJ5IeeD7gUem0-d04_");
+}
+
 TEST(RefreshKeys, WhatWasMintedIsRead) {
   const RefreshToken token = some_token();
   const auto read = one_key().read(one_key().mint(token), start);

@@ -129,6 +129,21 @@ TEST_F(MemoryStoreTest, ExpiredSessionsMakeRoom) {
   EXPECT_LE(store_.size(), 10U);
 }
 
+TEST_F(MemoryStoreTest, EndedSessionsGiveTheirRoomBackAtOnce) {
+  const auth::FamilyId reused = login("alice", start);
+  const auth::FamilyId expired = login("alice", start);
+  const auth::FamilyId revoked = login("alice", start);
+  static_cast<void>(await(loop_, store_.revoke(revoked, RevokeReason::logout, start)));
+  EXPECT_EQ(store_.size(), 2U);
+  static_cast<void>(await(loop_, store_.rotate(reused, 9, start)));
+  static_cast<void>(await(loop_, store_.rotate(reused, 10, start + seconds{31})));
+  const auto reuse = await(loop_, store_.rotate(reused, 0, start + seconds{62})).value();
+  ASSERT_EQ(reuse.rotation.outcome, auth::Outcome::reuse);
+  EXPECT_EQ(store_.size(), 1U);
+  static_cast<void>(await(loop_, store_.rotate(expired, 0, start + hours{24 * 8})));
+  EXPECT_EQ(store_.size(), 0U);
+}
+
 TEST_F(MemoryStoreTest, ExpiredSessionsAreSweptByUse) {
   store_.set_options({.sessions_max = 1'000});
   for (int i = 0; i < 500; ++i) {
