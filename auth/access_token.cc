@@ -13,9 +13,25 @@ namespace {
 constexpr std::size_t token_id_bytes = 16;
 
 // Names that a user's own claims must not take: they would speak in our name.
-constexpr std::string_view reserved[] = {
-    "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid", "gen", "auth_time",
-    "preferred_username", "email", "name", "groups", "scope", "scopes", "client_id", "cnf", "act"};
+constexpr std::string_view reserved[] = {"iss",
+                                         "sub",
+                                         "aud",
+                                         "exp",
+                                         "nbf",
+                                         "iat",
+                                         "jti",
+                                         "sid",
+                                         "gen",
+                                         "auth_time",
+                                         "preferred_username",
+                                         "email",
+                                         "name",
+                                         "groups",
+                                         "scope",
+                                         "scopes",
+                                         "client_id",
+                                         "cnf",
+                                         "act"};
 
 // Appends members to one object.
 class ObjectWriter {
@@ -153,8 +169,7 @@ Result<std::string> issue_access_token(const KeyRing& keys, std::string_view iss
     payload.add(name, value);
   }
 
-  std::string token =
-      base64url_encode(header_of(*key)) + '.' + base64url_encode(payload.finish());
+  std::string token = base64url_encode(header_of(*key)) + '.' + base64url_encode(payload.finish());
   const auto signature = key->sign(token);
   if (!signature) return signature.error();
   token += '.' + base64url_encode(*signature);

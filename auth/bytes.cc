@@ -78,9 +78,7 @@ const unsigned char* raw(std::string_view bytes) {
   return reinterpret_cast<const unsigned char*>(bytes.data());
 }
 
-unsigned char* raw(std::string& bytes) {
-  return reinterpret_cast<unsigned char*>(bytes.data());
-}
+unsigned char* raw(std::string& bytes) { return reinterpret_cast<unsigned char*>(bytes.data()); }
 
 struct CipherFree {
   void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
@@ -207,8 +205,7 @@ Result<std::string> seal(std::string_view key32, std::string_view plain,
       EVP_EncryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, raw(key32), raw(*nonce)) &&
       EVP_EncryptUpdate(cipher.get(), nullptr, &size, raw(associated),
                         static_cast<int>(associated.size())) &&
-      EVP_EncryptUpdate(cipher.get(), body, &size, raw(plain),
-                        static_cast<int>(plain.size())) &&
+      EVP_EncryptUpdate(cipher.get(), body, &size, raw(plain), static_cast<int>(plain.size())) &&
       EVP_EncryptFinal_ex(cipher.get(), body + size, &size) &&
       EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_GET_TAG, gcm_tag_bytes, body + plain.size());
   if (!sealed) throw std::runtime_error("AES-256-GCM failed");

@@ -17,8 +17,9 @@ constexpr double latest_second = 253'402'300'799.0;  // 9999-12-31
 
 // Claims that have a field of their own in the principal or no meaning for an application.
 constexpr std::array<std::string_view, 15> own_fields = {
-    "iss", "sub", "aud", "exp", "nbf", "iat", "auth_time", "sid", "gen",
-    "preferred_username", "email", "name", "groups", "scope", "scopes"};
+    "iss",   "sub",       "aud",    "exp",   "nbf",
+    "iat",   "auth_time", "sid",    "gen",   "preferred_username",
+    "email", "name",      "groups", "scope", "scopes"};
 
 // A path like realm_access.roles: the literal name first, since some claims have dots in it
 // ("https://example.com/roles"), then every way to cut it into a member and a rest.
@@ -35,8 +36,8 @@ Json at_path(const Json& object, std::string_view path) {
 // The claim that stands for our name. null is a way to say that there is none.
 Json find_claim(const Json& claims, const IssuerRules& rules, const std::string& ours) {
   const auto mapped = rules.claims.find(ours);
-  const auto claim = mapped == rules.claims.end() ? claims.member(ours)
-                                                  : at_path(claims, mapped->second);
+  const auto claim =
+      mapped == rules.claims.end() ? claims.member(ours) : at_path(claims, mapped->second);
   return claim.is_null() ? Json() : claim;
 }
 

@@ -183,8 +183,7 @@ struct JsonDocument::Impl {
   std::array<unsigned char, 6 * 1024> tree_memory;
   std::array<unsigned char, 4 * 1024> scratch;
   json::monotonic_resource resource{tree_memory.data(), tree_memory.size()};
-  json::basic_parser<Handler> parser{strict(), json::storage_ptr(), scratch.data(),
-                                     scratch.size()};
+  json::basic_parser<Handler> parser{strict(), json::storage_ptr(), scratch.data(), scratch.size()};
   // Null until parsed. The monotonic resource frees the whole tree at once, so a deep one needs no
   // recursion to go away (CVE-2026-48042 was an overflow of the stack in such a destructor).
   json::value root;

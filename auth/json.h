@@ -24,7 +24,7 @@ class Json {
   [[nodiscard]] bool is_object() const;
   [[nodiscard]] bool is_array() const;
   [[nodiscard]] std::optional<std::string_view> text() const;
-  [[nodiscard]] std::optional<double> number() const;  // finite
+  [[nodiscard]] std::optional<double> number() const;        // finite
   [[nodiscard]] std::optional<std::uint64_t> whole() const;  // an integer literal, not negative
   // A string as it is, a number or boolean as one would write it.
   [[nodiscard]] std::optional<std::string> scalar_text() const;

@@ -168,8 +168,7 @@ std::string number_member(const EVP_PKEY* pkey, const char* parameter, std::size
   BIGNUM* raw = nullptr;
   if (EVP_PKEY_get_bn_param(pkey, parameter, &raw) != 1) return {};
   const Number number(raw);
-  const std::size_t size =
-      bytes > 0 ? bytes : static_cast<std::size_t>(BN_num_bytes(number.get()));
+  const std::size_t size = bytes > 0 ? bytes : static_cast<std::size_t>(BN_num_bytes(number.get()));
   std::string out(size, '\0');
   BN_bn2binpad(number.get(), reinterpret_cast<unsigned char*>(out.data()), static_cast<int>(size));
   return base64url_encode(out);
@@ -181,7 +180,8 @@ std::map<std::string, std::string> required_members(const Key& key) {
   const auto& material = KeyFactory::material(key);
   const EVP_PKEY* pkey = material.pkey.get();
   switch (traits.kind) {
-    case KeyKind::secret: return {{"kty", "oct"}, {"k", base64url_encode(material.secret)}};
+    case KeyKind::secret:
+      return {{"kty", "oct"}, {"k", base64url_encode(material.secret)}};
     case KeyKind::rsa:
     case KeyKind::rsa_pss:
       return {{"kty", "RSA"},
@@ -192,7 +192,8 @@ std::map<std::string, std::string> required_members(const Key& key) {
               {"crv", std::string(traits.curve)},
               {"x", number_member(pkey, OSSL_PKEY_PARAM_EC_PUB_X, traits.coordinate_bytes)},
               {"y", number_member(pkey, OSSL_PKEY_PARAM_EC_PUB_Y, traits.coordinate_bytes)}};
-    case KeyKind::ed25519: break;
+    case KeyKind::ed25519:
+      break;
   }
   std::string x(traits.coordinate_bytes, '\0');
   std::size_t size = x.size();
@@ -239,7 +240,8 @@ JwksKeys keys_from_jwks(std::string_view json, const std::vector<Algorithm>& alg
     if (!is_for_signatures(jwk)) continue;
     const auto algorithm = algorithm_of(jwk, algorithms);
     if (!algorithm && jwk.member("alg").exists()) continue;
-    if (!algorithm) return refused(which + "it names no alg and none of the configured ones fits it");
+    if (!algorithm)
+      return refused(which + "it names no alg and none of the configured ones fits it");
     auto made = make_key(jwk, *algorithm);
     if (const auto* rejected = std::get_if<Key::Rejected>(&made)) {
       return refused(which + rejected->why);

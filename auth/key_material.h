@@ -22,10 +22,10 @@ struct AlgorithmTraits {
   Algorithm algorithm;
   std::string_view name;
   KeyKind kind;
-  const char* digest;            // OpenSSL's name; nullptr where the algorithm has it built in
+  const char* digest;  // OpenSSL's name; nullptr where the algorithm has it built in
   std::size_t hash_bytes;
-  const char* group = nullptr;   // OpenSSL's name of the curve
-  std::string_view curve = {};   // the JWK's name of it
+  const char* group = nullptr;  // OpenSSL's name of the curve
+  std::string_view curve = {};  // the JWK's name of it
   std::size_t coordinate_bytes = 0;
 };
 
@@ -86,8 +86,8 @@ struct PemKey {
   std::string why;
 };
 // The private key where there is one, else the first public key or certificate (of a chain the
-// first is its holder's). A certificate's dates and issuer are not looked at: naming the file in the
-// configuration is what makes it trusted.
+// first is its holder's). A certificate's dates and issuer are not looked at: naming the file in
+// the configuration is what makes it trusted.
 [[nodiscard]] PemKey read_pem(std::string_view pem);
 
 struct KeyFactory {

@@ -22,7 +22,7 @@
 namespace auth {
 namespace {
 
-constexpr int rsa_bits_new = 3072;     // 2048 bits are not advised beyond 2030 (NIST SP 800-57)
+constexpr int rsa_bits_new = 3072;  // 2048 bits are not advised beyond 2030 (NIST SP 800-57)
 constexpr std::size_t secret_bytes_max = 4096;
 
 constexpr AlgorithmTraits table[] = {
@@ -106,8 +106,7 @@ bool verify_asymmetric(EVP_PKEY* pkey, const AlgorithmTraits& traits, std::strin
 }
 
 // Empty on failure.
-std::string sign_asymmetric(EVP_PKEY* pkey, const AlgorithmTraits& traits,
-                            std::string_view input) {
+std::string sign_asymmetric(EVP_PKEY* pkey, const AlgorithmTraits& traits, std::string_view input) {
   const ErrorsCleared cleared;
   const DigestContext context(EVP_MD_CTX_new());
   EVP_PKEY_CTX* options = nullptr;
@@ -163,9 +162,12 @@ Pkey generate_pkey(const AlgorithmTraits& traits) {
     case KeyKind::rsa:
     case KeyKind::rsa_pss:
       return Pkey(EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", std::size_t{rsa_bits_new}));
-    case KeyKind::ecdsa: return Pkey(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", traits.group));
-    case KeyKind::ed25519: return Pkey(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
-    case KeyKind::secret: break;
+    case KeyKind::ecdsa:
+      return Pkey(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", traits.group));
+    case KeyKind::ed25519:
+      return Pkey(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
+    case KeyKind::secret:
+      break;
   }
   return nullptr;
 }
@@ -297,9 +299,8 @@ std::string Key::private_pem() const {
   if (is_symmetric(algorithm_)) {
     const auto& secret = material_->secret;
     std::string text(4 * ((secret.size() + 2) / 3) + 1, '\0');
-    text.resize(static_cast<std::size_t>(
-        EVP_EncodeBlock(data_of(text), data_of(std::string_view(secret)),
-                        static_cast<int>(secret.size()))));
+    text.resize(static_cast<std::size_t>(EVP_EncodeBlock(
+        data_of(text), data_of(std::string_view(secret)), static_cast<int>(secret.size()))));
     return text;
   }
   const Bio bio(BIO_new(BIO_s_secmem()));

@@ -17,13 +17,25 @@
 namespace auth {
 
 enum class Algorithm {
-  hs256, hs384, hs512, rs256, rs384, rs512, ps256, ps384, ps512, es256, es384, es512, eddsa
+  hs256,
+  hs384,
+  hs512,
+  rs256,
+  rs384,
+  rs512,
+  ps256,
+  ps384,
+  ps512,
+  es256,
+  es384,
+  es512,
+  eddsa
 };
 
 inline constexpr std::size_t key_id_bytes_max = 256;
 
-[[nodiscard]] std::string_view name(Algorithm algorithm);                     // "ES256"
-[[nodiscard]] std::optional<Algorithm> algorithm_from(std::string_view name); // exact case
+[[nodiscard]] std::string_view name(Algorithm algorithm);                      // "ES256"
+[[nodiscard]] std::optional<Algorithm> algorithm_from(std::string_view name);  // exact case
 [[nodiscard]] bool is_symmetric(Algorithm algorithm);
 
 // One key. Copying shares the key material.
@@ -31,7 +43,9 @@ class Key {
  public:
   // A sentence for the operator instead of a key: wrong type, curve or size for the algorithm, a
   // short or publicly known secret, unreadable PEM.
-  struct Rejected { std::string why; };
+  struct Rejected {
+    std::string why;
+  };
   using Made = std::variant<Key, Rejected>;
 
   // `pem` is a private key (can sign) or a public key or certificate (verifies only).
@@ -77,16 +91,17 @@ class KeyRing {
   [[nodiscard]] const Key* find(std::optional<std::string_view> kid, Algorithm algorithm) const;
   [[nodiscard]] const Key* active() const;  // nullptr: this ring only verifies
   [[nodiscard]] const std::vector<Key>& keys() const;
-  [[nodiscard]] std::string jwks() const;   // {"keys":[...]}, rendered at each call
+  [[nodiscard]] std::string jwks() const;  // {"keys":[...]}, rendered at each call
 
  private:
   std::vector<Key> keys_;
   std::size_t active_ = static_cast<std::size_t>(-1);
 };
 
-// A JWK set (RFC 7517 section 5). Private members, an unsupported type, an invalid key or a duplicate
-// kid make the whole set refused, by a sentence; so does a set without any key that can be used. Keys
-// for encryption (by `use`, `key_ops` or `alg`) are left out. `algorithms` are for keys without `alg`.
+// A JWK set (RFC 7517 section 5). Private members, an unsupported type, an invalid key or a
+// duplicate kid make the whole set refused, by a sentence; so does a set without any key that can
+// be used. Keys for encryption (by `use`, `key_ops` or `alg`) are left out. `algorithms` are for
+// keys without `alg`.
 struct JwksKeys {
   std::vector<Key> keys;
   std::string error;  // empty on success

@@ -16,8 +16,8 @@
 namespace auth {
 namespace {
 
-constexpr int rsa_bits_min = 2048;     // RFC 7518 section 3.3
-constexpr int rsa_bits_max = 8192;     // beyond it one verification takes milliseconds
+constexpr int rsa_bits_min = 2048;  // RFC 7518 section 3.3
+constexpr int rsa_bits_max = 8192;  // beyond it one verification takes milliseconds
 
 using Number = std::unique_ptr<BIGNUM, Freed<BIGNUM, BN_free>>;
 using Bio = std::unique_ptr<BIO, Freed<BIO, BIO_free_all>>;
@@ -33,13 +33,20 @@ std::string group_of(const EVP_PKEY* pkey) {
 
 std::string describe(const EVP_PKEY* pkey) {
   switch (EVP_PKEY_get_base_id(pkey)) {
-    case EVP_PKEY_RSA: return "an RSA key";
-    case EVP_PKEY_RSA_PSS: return "an RSA key restricted to PSS";
-    case EVP_PKEY_EC: return "an EC key on " + group_of(pkey);
-    case EVP_PKEY_ED25519: return "an Ed25519 key";
-    case EVP_PKEY_ED448: return "an Ed448 key";
-    case EVP_PKEY_X25519: return "an X25519 key, which cannot sign";
-    default: break;
+    case EVP_PKEY_RSA:
+      return "an RSA key";
+    case EVP_PKEY_RSA_PSS:
+      return "an RSA key restricted to PSS";
+    case EVP_PKEY_EC:
+      return "an EC key on " + group_of(pkey);
+    case EVP_PKEY_ED25519:
+      return "an Ed25519 key";
+    case EVP_PKEY_ED448:
+      return "an Ed448 key";
+    case EVP_PKEY_X25519:
+      return "an X25519 key, which cannot sign";
+    default:
+      break;
   }
   const char* type = EVP_PKEY_get0_type_name(pkey);
   return type == nullptr ? "a key of an unknown type" : "a key of type " + std::string(type);
@@ -48,11 +55,16 @@ std::string describe(const EVP_PKEY* pkey) {
 bool is_kind(const EVP_PKEY* pkey, const AlgorithmTraits& traits) {
   const int id = EVP_PKEY_get_base_id(pkey);
   switch (traits.kind) {
-    case KeyKind::secret: return false;
-    case KeyKind::rsa: return id == EVP_PKEY_RSA;
-    case KeyKind::rsa_pss: return id == EVP_PKEY_RSA || id == EVP_PKEY_RSA_PSS;
-    case KeyKind::ecdsa: return id == EVP_PKEY_EC && group_of(pkey) == traits.group;
-    case KeyKind::ed25519: return id == EVP_PKEY_ED25519;
+    case KeyKind::secret:
+      return false;
+    case KeyKind::rsa:
+      return id == EVP_PKEY_RSA;
+    case KeyKind::rsa_pss:
+      return id == EVP_PKEY_RSA || id == EVP_PKEY_RSA_PSS;
+    case KeyKind::ecdsa:
+      return id == EVP_PKEY_EC && group_of(pkey) == traits.group;
+    case KeyKind::ed25519:
+      return id == EVP_PKEY_ED25519;
   }
   return false;
 }
@@ -130,11 +142,15 @@ PemKey read_block(const PemBlock& block) {
 std::string wanted(const AlgorithmTraits& traits) {
   const std::string name(traits.name);
   switch (traits.kind) {
-    case KeyKind::secret: return name + " needs a secret, not a key pair";
+    case KeyKind::secret:
+      return name + " needs a secret, not a key pair";
     case KeyKind::rsa:
-    case KeyKind::rsa_pss: return name + " needs an RSA key";
-    case KeyKind::ecdsa: return name + " needs an EC key on " + std::string(traits.curve);
-    case KeyKind::ed25519: return name + " needs an Ed25519 key";
+    case KeyKind::rsa_pss:
+      return name + " needs an RSA key";
+    case KeyKind::ecdsa:
+      return name + " needs an EC key on " + std::string(traits.curve);
+    case KeyKind::ed25519:
+      return name + " needs an Ed25519 key";
   }
   return name;
 }

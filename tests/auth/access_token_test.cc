@@ -19,7 +19,8 @@ AccessClaims alice() {
   return claims;
 }
 
-Result<std::string> issue(const AccessClaims& claims, const Key& key = forge::key(Algorithm::es256)) {
+Result<std::string> issue(const AccessClaims& claims,
+                          const Key& key = forge::key(Algorithm::es256)) {
   return issue_access_token(KeyRing({key}), "gatehouse", {"app"}, claims, now, life);
 }
 

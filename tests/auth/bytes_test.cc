@@ -38,8 +38,9 @@ TEST(Base64Url, KnownAnswers) {
 
 TEST(Base64Url, G14RefusesWhatLooseDecodersTake) {
   // OpenSSL's EVP_DecodeBlock takes the first six.
-  for (const std::string text : {"Zm9=", "Zh==", "=m9v", "Zm9v\n", "Zm9v ", " Zm9v", "Zm9v=", "Zg==",
-                                 "Zm+v", "Zm/v", "Z", "Zm9vY", "Zm%39v", "Zm9v\r\n", "Zm 9v"}) {
+  for (const std::string text :
+       {"Zm9=", "Zh==", "=m9v", "Zm9v\n", "Zm9v ", " Zm9v", "Zm9v=", "Zg==", "Zm+v", "Zm/v", "Z",
+        "Zm9vY", "Zm%39v", "Zm9v\r\n", "Zm 9v"}) {
     EXPECT_FALSE(base64url_decode(text)) << text;
   }
   EXPECT_FALSE(base64url_decode(std::string_view("Zm9\0", 4)));
@@ -84,8 +85,8 @@ TEST(Base64, NeedsItsPadding) {
   EXPECT_EQ(base64_decode("Zm8="), "fo");
   EXPECT_EQ(base64_decode("+/8="), "\xfb\xff");
   EXPECT_EQ(base64_decode(""), "");
-  for (const std::string text : {"Zg", "Zg=", "Zg===", "Zh==", "Z===", "====", "-_8=", "Zm9v\n",
-                                 "Zg==Zg==", "Zm9v Zm9v"}) {
+  for (const std::string text :
+       {"Zg", "Zg=", "Zg===", "Zh==", "Z===", "====", "-_8=", "Zm9v\n", "Zg==Zg==", "Zm9v Zm9v"}) {
     EXPECT_FALSE(base64_decode(text)) << text;
   }
 }

@@ -32,7 +32,8 @@ std::optional<Key> secret_key(const json::object& jwk) {
 }
 
 KeyRing ring_of(const json::object& group) {
-  const auto& given = (group.contains("public") ? group.at("public") : group.at("private")).as_object();
+  const auto& given =
+      (group.contains("public") ? group.at("public") : group.at("private")).as_object();
   json::array list;
   if (given.contains("keys")) {
     list = given.at("keys").as_array();
@@ -63,9 +64,9 @@ bool verifies(const std::string& token, const KeyRing& ring) {
   return jws.read(token) && jws.verify(ring) && jws.payload();
 }
 
-// OVERRIDES.json: rows where the file's label is not what a strict program does. Its policy has four
-// algorithms; rows refused there for another algorithm follow their label here, but for those whose
-// key names one that does not exist (ES521) or another one than the token (PS256 and PS384).
+// OVERRIDES.json: rows where the file's label is not what a strict program does. Its policy has
+// four algorithms; rows refused there for another algorithm follow their label here, but for those
+// whose key names one that does not exist (ES521) or another one than the token (PS256 and PS384).
 std::map<int, std::string> overrides(const std::string& file) {
   std::map<int, std::string> out;
   if (!vectors::present("wycheproof/OVERRIDES.json")) return out;
@@ -203,9 +204,9 @@ TEST(Wycheproof, Rsa2048And3072) {
   for (const char* const file :
        {"rsa_signature_2048_sha256_test.json", "rsa_signature_3072_sha256_test.json"}) {
     SKIP_WITHOUT_VECTOR(wycheproof + file);
-    EXPECT_EQ(run_signatures(file,
-                             [](const auto& group) { return public_key(Algorithm::rs256, group); }),
-              259);
+    EXPECT_EQ(
+        run_signatures(file, [](const auto& group) { return public_key(Algorithm::rs256, group); }),
+        259);
   }
 }
 
@@ -267,9 +268,9 @@ TEST(Cookbook, UnencodedPayloadsAreRefused) {
 TEST(Cookbook, TokensThatAreNotCompactOrNestedAreRefused) {
   SKIP_WITHOUT_VECTOR("jose-cookbook/jws");
   for (const char* const file :
-       {"jws/4_5.signature_with_detached_content.json", "jws/4_6.protecting_specific_header_fields.json",
-        "jws/4_7.protecting_content_only.json", "jws/4_8.multiple_signatures.json",
-        "6.nesting_signatures_and_encryption.json"}) {
+       {"jws/4_5.signature_with_detached_content.json",
+        "jws/4_6.protecting_specific_header_fields.json", "jws/4_7.protecting_content_only.json",
+        "jws/4_8.multiple_signatures.json", "6.nesting_signatures_and_encryption.json"}) {
     const auto document = vectors::json("jose-cookbook/" + std::string(file));
     const json::value* const output =
         document.as_object().contains("output") ? &document.at("output") : &document.at("encrypt");
@@ -298,7 +299,8 @@ TEST(Cookbook, TokensThatAreNotCompactOrNestedAreRefused) {
 // --- RFC 7515, appendix A ---------------------------------------------------------------------
 
 const std::string rfc_payload =
-    "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+    "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlf"
+    "Q";
 
 TEST(Rfc7515, A1HmacSha256) {
   const auto secret = base64url_decode(

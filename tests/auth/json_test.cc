@@ -18,7 +18,8 @@ bool parses(std::string_view text) {
 TEST(Json, ReadsEveryType) {
   JsonDocument document;
   ASSERT_TRUE(document.parse(
-      R"({"s":"x","n":1.5,"i":-3,"u":18446744073709551615,"t":true,"z":null,"a":[1,"b"],"o":{"k":"v"}})"));
+      R"({"s":"x","n":1.5,"i":-3,"u":18446744073709551615,"t":true,)"
+      R"("z":null,"a":[1,"b"],"o":{"k":"v"}})"));
   const auto root = document.root();
   EXPECT_EQ(root.member("s").text(), "x");
   EXPECT_EQ(root.member("n").number(), 1.5);

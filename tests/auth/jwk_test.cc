@@ -93,13 +93,15 @@ TEST(Jwks, G20RefusesDuplicateKids) {
 }
 
 TEST(Jwks, G07RefusesInvalidKeysAsAWhole) {
-  EXPECT_EQ(error_of(R"("kty":"XYZ","kid":"a")"), "key 1 (kid \"a\"): it has the unsupported kty \"XYZ\"");
+  EXPECT_EQ(error_of(R"("kty":"XYZ","kid":"a")"),
+            "key 1 (kid \"a\"): it has the unsupported kty \"XYZ\"");
   EXPECT_EQ(error_of(R"("kid":"a")"), "key 1 (kid \"a\"): it has no kty");
   EXPECT_EQ(error_of(ec_point + R"(,"kid":5)"), "key 1: it has a kid that is not a string");
   EXPECT_EQ(error_of(ec_point + R"(,"alg":"ES384")"), "key 1: it is not a valid key for ES384");
   EXPECT_EQ(error_of(ec_point + R"(,"alg":"RS256")"), "key 1: it is not a valid key for RS256");
   EXPECT_EQ(error_of(ed_point + R"(,"alg":"ES256")"), "key 1: it is not a valid key for ES256");
-  EXPECT_EQ(error_of(ec_point + R"(,"alg":"HS256")"), "key 1: it names the symmetric algorithm HS256");
+  EXPECT_EQ(error_of(ec_point + R"(,"alg":"HS256")"),
+            "key 1: it names the symmetric algorithm HS256");
   // A point beside the curve, and coordinates that are too short or badly encoded.
   auto off = ec_point;
   off.replace(off.find("5a0\""), 3, "5a1");
@@ -108,8 +110,10 @@ TEST(Jwks, G07RefusesInvalidKeysAsAWhole) {
             "key 1: it is not a valid key for ES256");
   EXPECT_EQ(error_of(R"("kty":"OKP","crv":"Ed25519","x":"11qY=")", {eddsa}),
             "key 1: it is not a valid key for EdDSA");
-  EXPECT_EQ(error_of(R"("kty":"OKP","crv":"X25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","alg":"EdDSA")"),
-            "key 1: it is not a valid key for EdDSA");
+  EXPECT_EQ(
+      error_of(
+          R"("kty":"OKP","crv":"X25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","alg":"EdDSA")"),
+      "key 1: it is not a valid key for EdDSA");
 }
 
 TEST(Jwks, G07RefusesWeakRsaKeys) {
@@ -120,7 +124,8 @@ TEST(Jwks, G07RefusesWeakRsaKeys) {
   const auto rsa = [&](std::size_t bytes, const std::string& e) {
     return R"("kty":"RSA","alg":"RS256","e":")" + e + R"(","n":")" + modulus(bytes) + '"';
   };
-  EXPECT_EQ(error_of(rsa(128, "AQAB")), "key 1: the RSA key has 1024 bits, at least 2048 are needed");
+  EXPECT_EQ(error_of(rsa(128, "AQAB")),
+            "key 1: the RSA key has 1024 bits, at least 2048 are needed");
   EXPECT_EQ(error_of(rsa(2000, "AQAB")),
             "key 1: the RSA key has 16000 bits, more than 8192 are too slow to use");
   const std::string exponent =

@@ -2,11 +2,11 @@
 // rows of known attacks on JWT libraries; each is sent as it was found.
 #include "auth/jwt.h"
 
-#include <algorithm>
 #include <chrono>
 
 #include "allocations.h"
 #include "forge.h"
+#include "token_fixture.h"
 #include "vectors.h"
 
 namespace auth {
@@ -14,68 +14,9 @@ namespace {
 
 using enum Algorithm;
 
-const Time now{milliseconds{1'700'000'000'000}};
-const std::string at_header = R"({"alg":"ES256","typ":"at+jwt","kid":"k1"})";
-
-IssuerRules rules_with(std::vector<Key> keys) {
-  IssuerRules rules;
-  rules.issuer = "gatehouse";
-  rules.audience = {"app", "us"};
-  rules.token_types = {"at+jwt"};
-  rules.keys = KeyRing(std::move(keys));
-  rules.ours = true;
-  return rules;
-}
-
-// A claims object: good ones, with `changes` put in place of members or added.
-struct Claims {
-  std::vector<std::pair<std::string, std::string>> members = {
-      {"iss", "\"gatehouse\""}, {"sub", "\"alice\""},  {"aud", "\"us\""},
-      {"exp", "1700000900"},    {"iat", "1700000000"}};
-
-  Claims& set(const std::string& name, const std::string& json) {
-    drop(name);
-    members.emplace_back(name, json);
-    return *this;
-  }
-  Claims& drop(const std::string& name) {
-    std::erase_if(members, [&](const auto& member) { return member.first == name; });
-    return *this;
-  }
-  [[nodiscard]] std::string text() const {
-    std::string out = "{";
-    for (const auto& [name, json] : members) {
-      out += (out.size() > 1 ? ",\"" : "\"") + name + "\":" + json;
-    }
-    return out + "}";
-  }
-};
-
-std::string signed_token(const std::string& payload, const std::string& header = at_header) {
-  return forge::token(header, payload, forge::with(forge::key(es256)));
-}
-
-TokenVerifier verifier(std::vector<Key> keys = {forge::key(es256)}) {
-  return TokenVerifier({rules_with(std::move(keys))});
-}
-
-std::string outcome(const Result<PrincipalRef>& result) {
-  return result ? "ok" : std::string(name(result.error()));
-}
-
-std::string verify(const std::string& token) { return outcome(verifier().verify(token, now)); }
-
-std::string verify_claims(const Claims& claims) { return verify(signed_token(claims.text())); }
-
-PrincipalRef principal_of(const IssuerRules& rules, const Claims& claims) {
-  const auto result = TokenVerifier({rules}).verify(signed_token(claims.text()), now);
-  EXPECT_EQ(outcome(result), "ok");
-  return result ? *result : PrincipalRef(new Principal);
-}
-
 TEST(Jwt, TakesAGoodToken) {
-  EXPECT_EQ(verify_claims(Claims()), "ok");
-  const auto principal = principal_of(rules_with({forge::key(es256)}), Claims());
+  EXPECT_EQ(verify_claims(ClaimsText()), "ok");
+  const auto principal = principal_of(rules_with({forge::key(es256)}), ClaimsText());
   EXPECT_EQ(principal->subject, "alice");
   EXPECT_EQ(principal->issuer, "gatehouse");
   EXPECT_EQ(principal->expires_at, now + std::chrono::seconds(900));
@@ -84,19 +25,19 @@ TEST(Jwt, TakesAGoodToken) {
 }
 
 TEST(Jwt, G01RefusesAlgNoneInEverySpelling) {
-  for (const char* const alg : {R"("none")", R"("None")", R"("NONE")", R"("nOnE")", R"("")", "null",
-                                "0", R"(["HS256"])", R"({"a":1})", R"("HS256 ")", R"("hs256")",
-                                R"("none\u0000")"}) {
+  for (const char* const alg :
+       {R"("none")", R"("None")", R"("NONE")", R"("nOnE")", R"("")", "null", "0", R"(["HS256"])",
+        R"({"a":1})", R"("HS256 ")", R"("hs256")", R"("none\u0000")"}) {
     const std::string header = R"({"typ":"at+jwt","alg":)" + std::string(alg) + "}";
     for (const std::string signature : {"", "x", "AAAA"}) {
-      EXPECT_EQ(verify(forge::token(header, Claims().text(), forge::fixed(signature))),
+      EXPECT_EQ(verify(forge::token(header, ClaimsText().text(), forge::fixed(signature))),
                 "unsupported_algorithm")
           << alg;
     }
-    const auto two_parts = base64url_encode(header) + '.' + base64url_encode(Claims().text());
+    const auto two_parts = base64url_encode(header) + '.' + base64url_encode(ClaimsText().text());
     EXPECT_EQ(verify(two_parts), "malformed");
   }
-  EXPECT_EQ(verify(forge::token(R"({"typ":"at+jwt"})", Claims().text(), forge::fixed(""))),
+  EXPECT_EQ(verify(forge::token(R"({"typ":"at+jwt"})", ClaimsText().text(), forge::fixed(""))),
             "unsupported_algorithm");
 }
 
@@ -113,8 +54,8 @@ TEST(Jwt, G02NeverTakesAPublicKeyAsAnHmacSecret) {
     const int size = i2d_PUBKEY(pkey.get(), &der);
     const std::string der_text(reinterpret_cast<char*>(der), static_cast<std::size_t>(size));
     OPENSSL_free(der);
-    std::vector<std::string> secrets = {spki, spki.substr(0, spki.size() - 1), der_text,
-                                        key.public_jwk(), key.thumbprint(), "k1"};
+    std::vector<std::string> secrets = {
+        spki, spki.substr(0, spki.size() - 1), der_text, key.public_jwk(), key.thumbprint(), "k1"};
     if (algorithm == rs256) {
       secrets.push_back(forge::written([&](BIO* out) {
         return PEM_write_bio_PrivateKey_traditional(out, pkey.get(), nullptr, nullptr, 0, nullptr,
@@ -125,7 +66,7 @@ TEST(Jwt, G02NeverTakesAPublicKeyAsAnHmacSecret) {
     for (const auto& secret : secrets) {
       for (const char* const kid : {R"(,"kid":"k1")", ""}) {
         const std::string header = R"({"alg":"HS256","typ":"at+jwt")" + std::string(kid) + "}";
-        const auto token = forge::token(header, Claims().text(), forge::hmac(secret));
+        const auto token = forge::token(header, ClaimsText().text(), forge::hmac(secret));
         EXPECT_EQ(outcome(verifier({key}).verify(token, now)), "unknown_key");
         // An HMAC key in the same ring does not help either.
         const auto other = Key::generate("k2", hs256);
@@ -137,19 +78,22 @@ TEST(Jwt, G02NeverTakesAPublicKeyAsAnHmacSecret) {
 
 TEST(Jwt, G03NeverVerifiesWithAnEmptyKey) {
   for (const auto algorithm : {rs256, es256, hs256}) {
-    const auto token = forge::token(R"({"alg":"HS256","typ":"at+jwt","kid":"k1"})", Claims().text(),
-                                    forge::hmac(""));
+    const auto token = forge::token(R"({"alg":"HS256","typ":"at+jwt","kid":"k1"})",
+                                    ClaimsText().text(), forge::hmac(""));
     EXPECT_EQ(outcome(verifier({forge::key(algorithm)}).verify(token, now)),
               algorithm == hs256 ? "bad_signature" : "unknown_key");
   }
 }
 
 TEST(Jwt, G04RefusesPsychicSignatures) {
-  EXPECT_EQ(verify(forge::token(at_header, Claims().text(), forge::fixed(std::string(64, '\0')))),
-            "bad_signature");
+  EXPECT_EQ(
+      verify(forge::token(at_header, ClaimsText().text(), forge::fixed(std::string(64, '\0')))),
+      "bad_signature");
   const std::string der("\x30\x06\x02\x01\x00\x02\x01\x00", 8);
-  EXPECT_EQ(verify(forge::token(at_header, Claims().text(), forge::fixed(der))), "bad_signature");
-  EXPECT_EQ(verify(forge::token(at_header, Claims().text(), forge::fixed(""))), "bad_signature");
+  EXPECT_EQ(verify(forge::token(at_header, ClaimsText().text(), forge::fixed(der))),
+            "bad_signature");
+  EXPECT_EQ(verify(forge::token(at_header, ClaimsText().text(), forge::fixed(""))),
+            "bad_signature");
 }
 
 TEST(Jwt, G05NeverUsesAKeyOutOfTheToken) {
@@ -160,31 +104,31 @@ TEST(Jwt, G05NeverUsesAKeyOutOfTheToken) {
         std::string(R"("x5u":"http://127.0.0.1:1/cert")"), std::string(R"("x5c":["MIIB"])"),
         std::string(R"("x5t":"abc")")}) {
     const auto header = R"({"alg":"ES256","typ":"at+jwt","kid":"k1",)" + member + "}";
-    EXPECT_EQ(verify(forge::token(header, Claims().text(), forge::with(attacker))),
+    EXPECT_EQ(verify(forge::token(header, ClaimsText().text(), forge::with(attacker))),
               "bad_signature");
     const auto unknown = R"({"alg":"ES256","typ":"at+jwt","kid":"mine",)" + member + "}";
-    EXPECT_EQ(verify(forge::token(unknown, Claims().text(), forge::with(attacker))), "unknown_key");
+    EXPECT_EQ(verify(forge::token(unknown, ClaimsText().text(), forge::with(attacker))),
+              "unknown_key");
     // Such a member beside a good signature changes nothing: it is not looked at.
-    EXPECT_EQ(verify(signed_token(Claims().text(), header)), "ok");
+    EXPECT_EQ(verify(signed_token(ClaimsText().text(), header)), "ok");
   }
 }
 
 TEST(Jwt, G06LooksTheKidUpInAFixedMapOnly) {
   for (const char* const kid :
-       {R"("../../dev/null")", R"("/proc/self/cmdline")", R"("x' UNION SELECT 'a")", R"("http://b/")",
-        R"("k1\u0000")", R"("K1")", R"("")", R"(" k1")"}) {
+       {R"("../../dev/null")", R"("/proc/self/cmdline")", R"("x' UNION SELECT 'a")",
+        R"("http://b/")", R"("k1\u0000")", R"("K1")", R"("")", R"(" k1")"}) {
     const std::string header = R"({"alg":"ES256","typ":"at+jwt","kid":)" + std::string(kid) + "}";
-    EXPECT_EQ(verify(signed_token(Claims().text(), header)), "unknown_key") << kid;
+    EXPECT_EQ(verify(signed_token(ClaimsText().text(), header)), "unknown_key") << kid;
   }
-  for (const std::string& kid :
-       {std::string("5"), std::string("null"), std::string(R"(["k1"])"), std::string("{}"),
-        '"' + std::string(257, 'k') + '"'}) {
+  for (const std::string& kid : {std::string("5"), std::string("null"), std::string(R"(["k1"])"),
+                                 std::string("{}"), '"' + std::string(257, 'k') + '"'}) {
     const std::string header = R"({"alg":"ES256","typ":"at+jwt","kid":)" + kid + "}";
-    EXPECT_EQ(verify(signed_token(Claims().text(), header)), "malformed") << kid;
+    EXPECT_EQ(verify(signed_token(ClaimsText().text(), header)), "malformed") << kid;
   }
   const std::string large =
       R"({"alg":"ES256","typ":"at+jwt","kid":")" + std::string(1'000'000, 'k') + "\"}";
-  EXPECT_EQ(verify(signed_token(Claims().text(), large)), "malformed");
+  EXPECT_EQ(verify(signed_token(ClaimsText().text(), large)), "malformed");
 }
 
 TEST(Jwt, G07KeyAndAlgorithmMustMatch) {
@@ -193,42 +137,44 @@ TEST(Jwt, G07KeyAndAlgorithmMustMatch) {
     if (algorithm == es256) continue;
     const std::string header =
         R"({"alg":")" + std::string(name(algorithm)) + R"(","typ":"at+jwt","kid":"k1"})";
-    EXPECT_EQ(verify(signed_token(Claims().text(), header)), "unknown_key") << name(algorithm);
+    EXPECT_EQ(verify(signed_token(ClaimsText().text(), header)), "unknown_key") << name(algorithm);
   }
   // RFC 9864: both names of the Ed25519 algorithm mean the same key.
   for (const char* const alg : {"EdDSA", "Ed25519"}) {
     const std::string header = R"({"alg":")" + std::string(alg) + R"(","typ":"at+jwt","kid":"k1"})";
-    const auto token = forge::token(header, Claims().text(), forge::with(forge::key(eddsa)));
+    const auto token = forge::token(header, ClaimsText().text(), forge::with(forge::key(eddsa)));
     EXPECT_EQ(outcome(verifier({forge::key(eddsa)}).verify(token, now)), "ok") << alg;
   }
 }
 
 TEST(Jwt, G08AudienceMustContainOurs) {
-  EXPECT_EQ(verify_claims(Claims().drop("aud")), "wrong_audience");
-  for (const char* const aud :
-       {"[]", R"([""])", R"(["other"])", R"({"a":1})", R"({"us":"us"})", "5", R"("us ")", R"("US")",
-        R"("")", "null", R"("other")", R"("us,other")", R"(["us",5])", R"([["us"]])",
-        R"("us\u0000")"}) {
-    EXPECT_EQ(verify_claims(Claims().set("aud", aud)), "wrong_audience") << aud;
+  EXPECT_EQ(verify_claims(ClaimsText().drop("aud")), "wrong_audience");
+  for (const char* const aud : {"[]", R"([""])", R"(["other"])", R"({"a":1})", R"({"us":"us"})",
+                                "5", R"("us ")", R"("US")", R"("")", "null", R"("other")",
+                                R"("us,other")", R"(["us",5])", R"([["us"]])", R"("us\u0000")"}) {
+    EXPECT_EQ(verify_claims(ClaimsText().set("aud", aud)), "wrong_audience") << aud;
   }
   for (const char* const aud : {R"("us")", R"(["us"])", R"(["other","us"])", R"("app")"}) {
-    EXPECT_EQ(verify_claims(Claims().set("aud", aud)), "ok") << aud;
+    EXPECT_EQ(verify_claims(ClaimsText().set("aud", aud)), "ok") << aud;
   }
 }
 
 TEST(Jwt, G09BadSignatureIsSaidBeforeAnyClaimIsRead) {
   const auto attacker = Key::generate("k1", es256);
-  const std::vector<std::string> payloads = {
-      Claims().set("exp", "1").text(),     Claims().drop("exp").text(),
-      Claims().set("iss", "\"x\"").text(), Claims().set("aud", "5").text(),
-      Claims().set("sub", "5").text(),     "[]",
-      "not json",                          ""};
+  const std::vector<std::string> payloads = {ClaimsText().set("exp", "1").text(),
+                                             ClaimsText().drop("exp").text(),
+                                             ClaimsText().set("iss", "\"x\"").text(),
+                                             ClaimsText().set("aud", "5").text(),
+                                             ClaimsText().set("sub", "5").text(),
+                                             "[]",
+                                             "not json",
+                                             ""};
   for (const auto& payload : payloads) {
     EXPECT_EQ(verify(forge::token(at_header, payload, forge::with(attacker))), "bad_signature")
         << payload;
   }
   // Of several wrong claims the first in this order is named: issuer, type, audience, times, rest.
-  auto claims = Claims().set("iss", "\"x\"").set("aud", "5").set("exp", "1").set("sub", "5");
+  auto claims = ClaimsText().set("iss", "\"x\"").set("aud", "5").set("exp", "1").set("sub", "5");
   EXPECT_EQ(verify_claims(claims), "wrong_issuer");
   claims.set("iss", "\"gatehouse\"");
   EXPECT_EQ(verify(signed_token(claims.text(), R"({"alg":"ES256","typ":"JWT","kid":"k1"})")),
@@ -245,24 +191,24 @@ TEST(Jwt, G09BadSignatureIsSaidBeforeAnyClaimIsRead) {
 }
 
 TEST(Jwt, G10ExpiryIsRequiredAndExact) {
-  EXPECT_EQ(verify_claims(Claims().drop("exp")), "missing_expiry");
-  for (const char* const exp : {"null", R"("123")", R"("1700000900")", "1e300", "-1e300",
-                                "9223372036854775808", "18446744073709551615", "253402300800",
-                                "true", "[1700000900]", "{}"}) {
-    EXPECT_EQ(verify_claims(Claims().set("exp", exp)), "wrong_claims") << exp;
+  EXPECT_EQ(verify_claims(ClaimsText().drop("exp")), "missing_expiry");
+  for (const char* const exp :
+       {"null", R"("123")", R"("1700000900")", "1e300", "-1e300", "9223372036854775808",
+        "18446744073709551615", "253402300800", "true", "[1700000900]", "{}"}) {
+    EXPECT_EQ(verify_claims(ClaimsText().set("exp", exp)), "wrong_claims") << exp;
   }
-  EXPECT_NE(verify_claims(Claims().set("exp", "1e999")), "ok");
-  EXPECT_EQ(verify_claims(Claims().set("exp", "NaN")), "malformed");
+  EXPECT_NE(verify_claims(ClaimsText().set("exp", "1e999")), "ok");
+  EXPECT_EQ(verify_claims(ClaimsText().set("exp", "NaN")), "malformed");
   for (const char* const exp : {"-1", "1e-3", "0", "1.5", "1699999999", "1700000000"}) {
-    EXPECT_EQ(verify_claims(Claims().set("exp", exp)), "expired") << exp;
+    EXPECT_EQ(verify_claims(ClaimsText().set("exp", exp)), "expired") << exp;
   }
   for (const char* const exp : {"1700000000.5", "1.7000009e9", "1700000001", "253402300799"}) {
-    EXPECT_EQ(verify_claims(Claims().set("exp", exp)), "ok") << exp;
+    EXPECT_EQ(verify_claims(ClaimsText().set("exp", exp)), "ok") << exp;
   }
 }
 
 TEST(Jwt, G10AnExpiryThatIsNowHasPassed) {
-  const auto token = signed_token(Claims().set("exp", "1700000900").text());
+  const auto token = signed_token(ClaimsText().set("exp", "1700000900").text());
   const Time end{milliseconds{1'700'000'900'000}};
   EXPECT_EQ(outcome(verifier().verify(token, end - milliseconds{1})), "ok");
   EXPECT_EQ(outcome(verifier().verify(token, end)), "expired");
@@ -271,16 +217,16 @@ TEST(Jwt, G10AnExpiryThatIsNowHasPassed) {
 
 TEST(Jwt, G10LeewayIsForNotBeforeAndIssuedAtOnly) {
   for (const char* const claim : {"nbf", "iat"}) {
-    EXPECT_EQ(verify_claims(Claims().set(claim, "1700000030")), "ok");
-    EXPECT_EQ(verify_claims(Claims().set(claim, "1700000030.001")), "not_yet_valid");
-    EXPECT_EQ(verify_claims(Claims().set(claim, "1700003600")), "not_yet_valid");
-    EXPECT_EQ(verify_claims(Claims().set(claim, "0")), "ok");
+    EXPECT_EQ(verify_claims(ClaimsText().set(claim, "1700000030")), "ok");
+    EXPECT_EQ(verify_claims(ClaimsText().set(claim, "1700000030.001")), "not_yet_valid");
+    EXPECT_EQ(verify_claims(ClaimsText().set(claim, "1700003600")), "not_yet_valid");
+    EXPECT_EQ(verify_claims(ClaimsText().set(claim, "0")), "ok");
     for (const char* const wrong : {"null", R"("1")", "1e300", "[]"}) {
-      EXPECT_EQ(verify_claims(Claims().set(claim, wrong)), "wrong_claims") << claim << wrong;
+      EXPECT_EQ(verify_claims(ClaimsText().set(claim, wrong)), "wrong_claims") << claim << wrong;
     }
   }
   const TokenVerifier strict({rules_with({forge::key(es256)})}, milliseconds{0});
-  const auto token = signed_token(Claims().set("nbf", "1700000001").text());
+  const auto token = signed_token(ClaimsText().set("nbf", "1700000001").text());
   EXPECT_EQ(outcome(strict.verify(token, now)), "not_yet_valid");
   EXPECT_EQ(outcome(strict.verify(token, now + std::chrono::seconds(1))), "ok");
 }
@@ -290,7 +236,7 @@ TEST(Jwt, G11UnderstandsNoCriticalExtension) {
        {R"("crit":["b64"],"b64":false)", R"("crit":[])", R"("crit":["exp"])", R"("crit":"x")",
         R"("crit":null)", R"("b64":false)", R"("b64":true)", R"("crit":["alg"])"}) {
     const auto header = R"({"alg":"ES256","typ":"at+jwt","kid":"k1",)" + std::string(crit) + "}";
-    EXPECT_EQ(verify(signed_token(Claims().text(), header)), "unsupported_critical") << crit;
+    EXPECT_EQ(verify(signed_token(ClaimsText().text(), header)), "unsupported_critical") << crit;
   }
 }
 
@@ -310,20 +256,21 @@ TEST(Jwt, G12DotsAreCountedBeforeAnythingIsSplit) {
 }
 
 TEST(Jwt, G13NeverLooksIntoEncryptedTokens) {
-  const auto good = signed_token(Claims().text());
+  const auto good = signed_token(ClaimsText().text());
   EXPECT_EQ(verify(good + ".a.b"), "malformed");
   EXPECT_EQ(verify("a." + good + ".b"), "malformed");
-  for (const char* const member : {R"("zip":"DEF")", R"("enc":"A256GCM")",
-                                   R"("enc":"A256GCM","p2c":2147483647,"p2s":"AA")"}) {
+  for (const char* const member :
+       {R"("zip":"DEF")", R"("enc":"A256GCM")", R"("enc":"A256GCM","p2c":2147483647,"p2s":"AA")"}) {
     const auto header = R"({"alg":"ES256","typ":"at+jwt","kid":"k1",)" + std::string(member) + "}";
-    EXPECT_EQ(verify(signed_token(Claims().text(), header)), "malformed") << member;
+    EXPECT_EQ(verify(signed_token(ClaimsText().text(), header)), "malformed") << member;
   }
-  EXPECT_EQ(verify(signed_token(Claims().text(), R"({"alg":"PBES2-HS256+A128KW","p2c":2147483647})")),
-            "unsupported_algorithm");
+  EXPECT_EQ(
+      verify(signed_token(ClaimsText().text(), R"({"alg":"PBES2-HS256+A128KW","p2c":2147483647})")),
+      "unsupported_algorithm");
 }
 
 TEST(Jwt, G14TakesTheCompactFormOnly) {
-  const auto good = signed_token(Claims().text());
+  const auto good = signed_token(ClaimsText().text());
   ASSERT_EQ(verify(good), "ok");
   const auto first = good.find('.');
   const auto second = good.rfind('.');
@@ -334,13 +281,14 @@ TEST(Jwt, G14TakesTheCompactFormOnly) {
        {json, " " + good, good + " ", good + "\n", good + "=", good + "==", good + "%3D",
         "Bearer " + good, good + "," + good, good + "." + good, '"' + good + '"', good + '\0',
         good.substr(0, first) + "%2E" + good.substr(first + 1),
-        good.substr(0, first) + "=" + good.substr(first), good.substr(0, second) + "=" + good.substr(second)}) {
+        good.substr(0, first) + "=" + good.substr(first),
+        good.substr(0, second) + "=" + good.substr(second)}) {
     EXPECT_NE(verify(token), "ok") << token;
   }
 }
 
 TEST(Jwt, G14NoCharacterOfATokenCanBeReplaced) {
-  const auto good = signed_token(Claims().text());
+  const auto good = signed_token(ClaimsText().text());
   const auto checker = verifier();
   const std::string others = "AQgw-_=+/. \n";
   for (std::size_t i = 0; i < good.size(); ++i) {
@@ -357,7 +305,7 @@ TEST(Jwt, G14NoCharacterOfATokenCanBeReplaced) {
 TEST(Jwt, G14NonCanonicalLastBitsAreRefused) {
   // Of 22 characters for 16 bytes the last carries two bits; the signature of ES256 ends the same.
   const std::string alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  const auto good = signed_token(Claims().text());
+  const auto good = signed_token(ClaimsText().text());
   const auto value = alphabet.find(good.back());
   ASSERT_EQ(value % 16, 0u);
   for (std::size_t bits = 1; bits < 16; ++bits) {
@@ -368,7 +316,7 @@ TEST(Jwt, G14NonCanonicalLastBitsAreRefused) {
 }
 
 TEST(Jwt, G15TakesStrictJsonObjectsOnly) {
-  const auto good = Claims().text();
+  const auto good = ClaimsText().text();
   const auto with_more = [&](const std::string& more) {
     return good.substr(0, good.size() - 1) + "," + more + "}";
   };
@@ -376,9 +324,9 @@ TEST(Jwt, G15TakesStrictJsonObjectsOnly) {
   for (const std::string& payload :
        {std::string("[]"), std::string(R"("x")"), std::string("null"), std::string("5"),
         std::string(""), "[" + good + "]", good + good, good + "x", "\xef\xbb\xbf" + good,
-        with_more(R"("sub":"root")"), with_more(R"("exp":1700000900)"), with_more(R"("\u0073ub":"x")"),
-        with_more("\"x\":" + arrays), with_more("\"x\":\"\xff\""), with_more(R"("x":"\ud800")"),
-        with_more(R"("x":{"a":1,"a":1})")}) {
+        with_more(R"("sub":"root")"), with_more(R"("exp":1700000900)"),
+        with_more(R"("\u0073ub":"x")"), with_more("\"x\":" + arrays), with_more("\"x\":\"\xff\""),
+        with_more(R"("x":"\ud800")"), with_more(R"("x":{"a":1,"a":1})")}) {
     EXPECT_EQ(verify(signed_token(payload)), "malformed") << payload.substr(0, 80);
   }
   for (const std::string& header :
@@ -401,7 +349,7 @@ TEST(Jwt, G15JsonTestSuiteAsPayloadAndAsHeader) {
       ++files;
       // None of them has the claims of a token, so none may pass; none may crash either.
       EXPECT_FALSE(checker.verify(signed_token(text), now)) << file.path();
-      EXPECT_FALSE(checker.verify(signed_token(Claims().text(), text), now)) << file.path();
+      EXPECT_FALSE(checker.verify(signed_token(ClaimsText().text(), text), now)) << file.path();
     }
   }
   EXPECT_GE(files, 340);
@@ -409,7 +357,7 @@ TEST(Jwt, G15JsonTestSuiteAsPayloadAndAsHeader) {
 
 TEST(Jwt, G16TakesTheTypesItWasToldOnly) {
   const auto typed = [](const std::string& typ) {
-    return verify(signed_token(Claims().text(), R"({"alg":"ES256","kid":"k1")" + typ + "}"));
+    return verify(signed_token(ClaimsText().text(), R"({"alg":"ES256","kid":"k1")" + typ + "}"));
   };
   EXPECT_EQ(typed(""), "unsupported_type");
   for (const char* const typ :
@@ -425,7 +373,7 @@ TEST(Jwt, G16TakesTheTypesItWasToldOnly) {
   }
   auto rules = rules_with({forge::key(es256)});
   rules.token_types = {"at+jwt", "JWT"};
-  const auto token = signed_token(Claims().text(), R"({"alg":"ES256","kid":"k1","typ":"JWT"})");
+  const auto token = signed_token(ClaimsText().text(), R"({"alg":"ES256","kid":"k1","typ":"JWT"})");
   EXPECT_EQ(outcome(TokenVerifier({rules}).verify(token, now)), "ok");
   rules.token_types = {};
   EXPECT_EQ(outcome(TokenVerifier({rules}).verify(token, now)), "unsupported_type");
@@ -435,13 +383,13 @@ TEST(Jwt, G16RefreshTokensAreNoAccessTokens) {
   EXPECT_EQ(verify("gh1.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"), "malformed");
 }
 
-// G17 is a rule on the sources (Sources.G17... in bytes_test.cc) and this: any wrong MAC is refused,
-// however much of it is right.
+// G17 is a rule on the sources (Sources.G17... in bytes_test.cc) and this: any wrong MAC is
+// refused, however much of it is right.
 TEST(Jwt, G17EveryPrefixOfARightMacIsWrong) {
   const auto& key = forge::key(hs256);
   const auto checker = verifier({key});
   const std::string header = R"({"alg":"HS256","typ":"at+jwt","kid":"k1"})";
-  const auto good = forge::token(header, Claims().text(), forge::with(key));
+  const auto good = forge::token(header, ClaimsText().text(), forge::with(key));
   ASSERT_EQ(outcome(checker.verify(good, now)), "ok");
   const auto body = good.substr(0, good.rfind('.'));
   const auto mac = key.sign(body).value();
@@ -457,8 +405,8 @@ TEST(Jwt, G17EveryPrefixOfARightMacIsWrong) {
 }
 
 TEST(Jwt, G19NonsenseIsMalformed) {
-  for (const char* const token : {"x", "YTpi", "null", "undefined", "[object Object]", "a.b", "a.b.c",
-                                  "..", "a..", ".a.", "..a", "-.-.-"}) {
+  for (const char* const token : {"x", "YTpi", "null", "undefined", "[object Object]", "a.b",
+                                  "a.b.c", "..", "a..", ".a.", "..a", "-.-.-"}) {
     EXPECT_EQ(verify(token), "malformed") << token;
   }
 }
@@ -474,7 +422,7 @@ TEST(Jwt, G20UnknownKidsAreRefusedWithoutAnyOtherWork) {
 
 TEST(Jwt, RefusesTokensOverTheLimit) {
   const auto padded = [](std::size_t size) {
-    return signed_token(Claims().set("pad", '"' + std::string(size, 'x') + '"').text());
+    return signed_token(ClaimsText().set("pad", '"' + std::string(size, 'x') + '"').text());
   };
   std::size_t size = 4000;
   while (padded(size + 4).size() <= token_bytes_max) {
@@ -482,153 +430,6 @@ TEST(Jwt, RefusesTokensOverTheLimit) {
   }
   EXPECT_EQ(verify(padded(size)), "ok");
   EXPECT_EQ(verify(padded(size + 4)), "malformed");
-}
-
-TEST(Jwt, SubjectMustBeThereAndSafe) {
-  EXPECT_EQ(verify_claims(Claims().drop("sub")), "wrong_claims");
-  for (const std::string& sub :
-       {std::string("null"), std::string("5"), std::string(R"("")"), std::string(R"(["alice"])"),
-        std::string(R"("a\r\nX-Forwarded-User: admin")"), std::string(R"("a\u0000")"),
-        std::string(R"("a\u0085")"), std::string(R"("a\u00a0")"), std::string(R"(" alice")"),
-        std::string(R"("alice ")"), std::string(R"("\u0061\u0300")"), '"' + std::string(4097, 'a') + '"'}) {
-    EXPECT_EQ(verify_claims(Claims().set("sub", sub)), "wrong_claims") << sub.substr(0, 40);
-  }
-  EXPECT_EQ(verify_claims(Claims().set("sub", R"("a b")")), "ok");
-}
-
-TEST(Jwt, WrongTypesOfKnownClaimsAreRefused) {
-  for (const char* const claim : {"preferred_username", "email", "name"}) {
-    for (const char* const wrong : {"5", "[]", "{}", "true", R"("a\nb")"}) {
-      EXPECT_EQ(verify_claims(Claims().set(claim, wrong)), "wrong_claims") << claim << wrong;
-    }
-    EXPECT_EQ(verify_claims(Claims().set(claim, "null")), "ok");
-  }
-  for (const char* const wrong : {"5", "{}", "[5]", R"([["a"]])", R"(["a",null])", R"(["a\r\nb"])"}) {
-    EXPECT_EQ(verify_claims(Claims().set("groups", wrong)), "wrong_claims") << wrong;
-    EXPECT_EQ(verify_claims(Claims().set("scope", wrong)), "wrong_claims") << wrong;
-  }
-  for (const char* const wrong : {"null", R"("1")", "1e300"}) {
-    EXPECT_EQ(verify_claims(Claims().set("auth_time", wrong)), "wrong_claims") << wrong;
-  }
-  for (const char* const wrong : {"null", "5", R"("short")", R"("AAAAAAAAAAAAAAAAAAAAA=")"}) {
-    EXPECT_EQ(verify_claims(Claims().set("sid", wrong)), "wrong_claims") << wrong;
-  }
-  for (const char* const wrong : {"null", "-1", "1.5", R"("1")", "1e3"}) {
-    EXPECT_EQ(verify_claims(Claims().set("gen", wrong)), "wrong_claims") << wrong;
-  }
-}
-
-TEST(Jwt, FillsInThePrincipal) {
-  const auto principal = principal_of(
-      rules_with({forge::key(es256)}), Claims()
-                                           .set("preferred_username", R"("al")")
-                                           .set("email", R"("al@example.com")")
-                                           .set("name", R"("Alice Ünal")")
-                                           .set("groups", R"(["a","b"])")
-                                           .set("scope", R"("read  write ")")
-                                           .set("sid", R"("AAAAAAAAAAAAAAAAAAAAAA")")
-                                           .set("gen", "18446744073709551615")
-                                           .set("auth_time", "1699999000")
-                                           .set("department", R"("R&D")")
-                                           .set("level", "7")
-                                           .set("admin", "true")
-                                           .set("teams", R"(["x","y"])")
-                                           .set("address", R"({"street":"s"})")
-                                           .set("notes", R"("line\nline")"));
-  EXPECT_EQ(principal->preferred_username, "al");
-  EXPECT_EQ(principal->email, "al@example.com");
-  EXPECT_EQ(principal->name, "Alice Ünal");
-  EXPECT_EQ(principal->groups, (std::vector<std::string>{"a", "b"}));
-  EXPECT_EQ(principal->scopes, (std::vector<std::string>{"read", "write"}));
-  EXPECT_EQ(principal->session_id, "AAAAAAAAAAAAAAAAAAAAAA");
-  EXPECT_EQ(principal->generation, 18446744073709551615u);
-  EXPECT_EQ(principal->authenticated_at, Time{milliseconds{1'699'999'000'000}});
-  EXPECT_EQ(principal->claims, (std::map<std::string, std::string>{
-                                   {"department", "R&D"}, {"level", "7"}, {"admin", "true"}}));
-  EXPECT_EQ(principal->claim_lists,
-            (std::map<std::string, std::vector<std::string>>{{"teams", {"x", "y"}}}));
-}
-
-TEST(Jwt, LeavesOutGroupsThatCannotStandInAHeader) {
-  const auto principal = principal_of(
-      rules_with({forge::key(es256)}),
-      Claims().set("groups", R"(["users","admin\u00a0"," admin","Développeurs",""])")
-          .set("email", R"("é@example.com")"));
-  EXPECT_EQ(principal->groups, std::vector<std::string>{"users"});
-  EXPECT_EQ(principal->email, "");
-}
-
-IssuerRules foreign_rules() {
-  IssuerRules rules;
-  rules.issuer = "https://idp.example.com";
-  rules.audience = {"app"};
-  rules.token_types = {"JWT"};
-  rules.keys = KeyRing({forge::key(es256)});
-  rules.subject_prefix = "idp:";
-  return rules;
-}
-
-PrincipalRef foreign(const IssuerRules& rules, Claims claims) {
-  claims.set("iss", R"("https://idp.example.com")").set("aud", R"("app")");
-  const auto token = signed_token(claims.text(), R"({"alg":"ES256","typ":"JWT","kid":"k1"})");
-  const auto result = TokenVerifier({rules}).verify(token, now);
-  EXPECT_EQ(outcome(result), "ok");
-  return result ? *result : PrincipalRef(new Principal);
-}
-
-TEST(Jwt, ForeignTokensGetAPrefixAndNoSessionOfOurs) {
-  const auto principal = foreign(
-      foreign_rules(), Claims().set("sid", R"("AAAAAAAAAAAAAAAAAAAAAA")").set("gen", "7"));
-  EXPECT_EQ(principal->subject, "idp:alice");
-  EXPECT_EQ(principal->session_id, "");
-  EXPECT_EQ(principal->generation, 0u);
-  EXPECT_FALSE(principal->ours);
-  EXPECT_TRUE(principal->claims.empty());
-  // A blank in front of a subject would hide behind the prefix.
-  const auto hidden = signed_token(Claims()
-                                       .set("iss", R"("https://idp.example.com")")
-                                       .set("aud", R"("app")")
-                                       .set("sub", R"(" alice")")
-                                       .text(),
-                                   R"({"alg":"ES256","typ":"JWT","kid":"k1"})");
-  EXPECT_EQ(outcome(TokenVerifier({foreign_rules()}).verify(hidden, now)), "wrong_claims");
-  // What is a mistake in our own tokens is no business of ours in theirs.
-  EXPECT_EQ(foreign(foreign_rules(), Claims().set("sid", "5").set("gen", R"("x")"))->session_id, "");
-}
-
-TEST(Jwt, MapsClaimsOfForeignIssuers) {
-  auto rules = foreign_rules();
-  rules.claims = {{"groups", "realm_access.roles"},
-                  {"scope", "scp"},
-                  {"name", "https://example.com/full.name"},
-                  {"department", "org.unit.name"},
-                  {"sub", "oid"},
-                  {"missing", "not.there"}};
-  const auto principal = foreign(
-      rules, Claims()
-                 .set("realm_access", R"({"roles":["admin","dev"]})")
-                 .set("scp", R"(["read","write"])")
-                 .set("https://example.com/full.name", R"("Al")")
-                 .set("org", R"({"unit.name":"R","unit":{"other":1}})")
-                 .set("oid", R"("0-1-2")")
-                 .set("groups", R"(["forged"])")
-                 .set("scope", R"("forged")")
-                 .set("name", R"("forged")")
-                 .set("department", R"("forged")")
-                 .set("missing", R"("forged")"));
-  EXPECT_EQ(principal->subject, "idp:0-1-2");
-  EXPECT_EQ(principal->groups, (std::vector<std::string>{"admin", "dev"}));
-  EXPECT_EQ(principal->scopes, (std::vector<std::string>{"read", "write"}));
-  EXPECT_EQ(principal->name, "Al");
-  EXPECT_EQ(principal->claims.at("department"), "R");
-  EXPECT_FALSE(principal->claims.contains("missing"));
-}
-
-TEST(Jwt, GroupsMayBeOneString) {
-  EXPECT_EQ(foreign(foreign_rules(), Claims().set("groups", R"("admin")"))->groups,
-            std::vector<std::string>{"admin"});
-  EXPECT_TRUE(foreign(foreign_rules(), Claims().set("groups", "null"))->groups.empty());
-  EXPECT_TRUE(foreign(foreign_rules(), Claims().set("groups", "[]"))->groups.empty());
 }
 
 // Mix-up: a key of one issuer must not vouch for the name of another.
@@ -640,7 +441,7 @@ TEST(Jwt, AnIssuersKeyVouchesForThatIssuerOnly) {
   other.token_types = {"at+jwt"};
   const TokenVerifier both({rules_with({forge::key(es256)}), other});
   const auto by = [&](const Key& key, const std::string& issuer) {
-    const auto payload = Claims().set("iss", '"' + issuer + '"').text();
+    const auto payload = ClaimsText().set("iss", '"' + issuer + '"').text();
     return both.verify(forge::token(at_header, payload, forge::with(key)), now);
   };
   EXPECT_EQ(outcome(by(forge::key(es256), "gatehouse")), "ok");
@@ -660,34 +461,37 @@ TEST(Jwt, TenantsMayShareTheirProvidersKeys) {
   second.subject_prefix = "t2:";
   second.ours = false;
   const TokenVerifier both({first, second});
-  const auto token = signed_token(Claims().set("iss", R"("tenant-2")").text());
+  const auto token = signed_token(ClaimsText().set("iss", R"("tenant-2")").text());
   EXPECT_EQ((*both.verify(token, now))->subject, "t2:alice");
-  for (const char* const iss : {R"("tenant-3")", "null", "5", R"(["gatehouse"])", R"("Gatehouse")"}) {
-    EXPECT_EQ(outcome(both.verify(signed_token(Claims().set("iss", iss).text()), now)),
+  for (const char* const iss :
+       {R"("tenant-3")", "null", "5", R"(["gatehouse"])", R"("Gatehouse")"}) {
+    EXPECT_EQ(outcome(both.verify(signed_token(ClaimsText().set("iss", iss).text()), now)),
               "wrong_issuer");
   }
-  EXPECT_EQ(outcome(both.verify(signed_token(Claims().drop("iss").text()), now)), "wrong_issuer");
+  EXPECT_EQ(outcome(both.verify(signed_token(ClaimsText().drop("iss").text()), now)),
+            "wrong_issuer");
 }
 
 TEST(Jwt, VerifyExpiredForgivesTheExpiryAndNothingElse) {
   const auto checker = verifier();
-  const auto expired = [&](Claims claims) {
-    return outcome(checker.verify_expired(signed_token(claims.set("exp", "1699999000").text()), now));
+  const auto expired = [&](ClaimsText claims) {
+    return outcome(
+        checker.verify_expired(signed_token(claims.set("exp", "1699999000").text()), now));
   };
-  EXPECT_EQ(expired(Claims()), "ok");
-  EXPECT_EQ(expired(Claims().set("aud", R"("other")")), "wrong_audience");
-  EXPECT_EQ(expired(Claims().set("nbf", "1700003600")), "not_yet_valid");
-  EXPECT_EQ(expired(Claims().set("iss", R"("x")")), "wrong_issuer");
-  EXPECT_EQ(outcome(checker.verify_expired(signed_token(Claims().drop("exp").text()), now)),
+  EXPECT_EQ(expired(ClaimsText()), "ok");
+  EXPECT_EQ(expired(ClaimsText().set("aud", R"("other")")), "wrong_audience");
+  EXPECT_EQ(expired(ClaimsText().set("nbf", "1700003600")), "not_yet_valid");
+  EXPECT_EQ(expired(ClaimsText().set("iss", R"("x")")), "wrong_issuer");
+  EXPECT_EQ(outcome(checker.verify_expired(signed_token(ClaimsText().drop("exp").text()), now)),
             "missing_expiry");
   const auto attacker = Key::generate("k1", es256);
   EXPECT_EQ(outcome(checker.verify_expired(
-                forge::token(at_header, Claims().text(), forge::with(attacker)), now)),
+                forge::token(at_header, ClaimsText().text(), forge::with(attacker)), now)),
             "bad_signature");
 }
 
 TEST(Jwt, NoVerifierTakesNothing) {
-  EXPECT_EQ(outcome(TokenVerifier().verify(signed_token(Claims().text()), now)), "unknown_key");
+  EXPECT_EQ(outcome(TokenVerifier().verify(signed_token(ClaimsText().text()), now)), "unknown_key");
 }
 
 }  // namespace

@@ -32,7 +32,8 @@ TEST(Algorithm, NamesAreExact) {
     EXPECT_EQ(algorithm_from(name(algorithm)), algorithm);
   }
   EXPECT_EQ(algorithm_from("Ed25519"), eddsa);  // RFC 9864
-  for (const char* const other : {"", "none", "None", "hs256", "HS256 ", "ES256K", "EDDSA", "RS1"}) {
+  for (const char* const other :
+       {"", "none", "None", "hs256", "HS256 ", "ES256K", "EDDSA", "RS1"}) {
     EXPECT_FALSE(algorithm_from(other)) << other;
   }
 }
@@ -207,8 +208,7 @@ TEST(Key, SaysWhatIsWrongWithAPemFile) {
   const auto why = [](const std::string& pem) {
     return forge::why(Key::from_pem("k", es256, pem));
   };
-  const std::string not_pem =
-      "this is not PEM (no -----BEGIN ...----- block with intact base64)";
+  const std::string not_pem = "this is not PEM (no -----BEGIN ...----- block with intact base64)";
   EXPECT_EQ(why(""), not_pem);
   EXPECT_EQ(why("secret"), not_pem);
   EXPECT_EQ(why(good.substr(0, good.size() / 2)), not_pem);
@@ -224,8 +224,7 @@ TEST(Key, SaysWhatIsWrongWithAPemFile) {
                                     reinterpret_cast<const unsigned char*>(password.data()),
                                     static_cast<int>(password.size()), nullptr, nullptr);
   });
-  EXPECT_EQ(why(encrypted),
-            "the private key is protected by a passphrase; store it without one");
+  EXPECT_EQ(why(encrypted), "the private key is protected by a passphrase; store it without one");
   EXPECT_EQ(forge::why(Key::from_pem(std::string(257, 'k'), es256, good)),
             "the kid is longer than 256 bytes");
 }
@@ -271,7 +270,8 @@ TEST(Key, G21RefusesThePublicSecretsOfExamples) {
 }
 
 TEST(Key, EcdsaTakesFixedLengthOnlyAndNeverDer) {
-  const std::vector<std::pair<Algorithm, std::size_t>> sizes = {{es256, 64}, {es384, 96}, {es512, 132}};
+  const std::vector<std::pair<Algorithm, std::size_t>> sizes = {
+      {es256, 64}, {es384, 96}, {es512, 132}};
   for (const auto& [algorithm, size] : sizes) {
     SCOPED_TRACE(name(algorithm));
     const auto& key = forge::key(algorithm);
@@ -285,7 +285,9 @@ TEST(Key, EcdsaTakesFixedLengthOnlyAndNeverDer) {
                            &EVP_PKEY_free);
     const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
                                                                           &EVP_MD_CTX_free);
-    const char* const digest = algorithm == es256 ? "SHA256" : algorithm == es384 ? "SHA384" : "SHA512";
+    const char* const digest = algorithm == es256   ? "SHA256"
+                               : algorithm == es384 ? "SHA384"
+                                                    : "SHA512";
     ASSERT_EQ(EVP_DigestSignInit_ex(context.get(), nullptr, digest, nullptr, nullptr, pkey.get(),
                                     nullptr),
               1);

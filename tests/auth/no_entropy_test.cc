@@ -15,9 +15,9 @@ namespace {
 class BrokenRandom {
  public:
   BrokenRandom() {
-    static const RAND_METHOD broken = {nullptr, [](unsigned char*, int) { return 0; }, nullptr,
-                                       nullptr, [](unsigned char*, int) { return 0; },
-                                       [] { return 0; }};
+    static const RAND_METHOD broken = {
+        nullptr, [](unsigned char*, int) { return 0; }, nullptr,
+        nullptr, [](unsigned char*, int) { return 0; }, [] { return 0; }};
     RAND_set_rand_method(&broken);
   }
   BrokenRandom(const BrokenRandom&) = delete;

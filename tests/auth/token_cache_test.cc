@@ -170,8 +170,8 @@ TEST(TokenCache, AgreesWithAPlainModelOverRandomOperations) {
   for (int step = 0; step < 200'000; ++step) {
     at += milliseconds{random() % 3};
     const auto token = std::to_string(random() % 40);
-    const auto position = std::find_if(model.begin(), model.end(),
-                                       [&](const Model& m) { return m.token == token; });
+    const auto position =
+        std::find_if(model.begin(), model.end(), [&](const Model& m) { return m.token == token; });
     switch (random() % 16) {
       case 0: {
         const auto session = "s" + std::to_string(random() % 5);
@@ -179,7 +179,11 @@ TEST(TokenCache, AgreesWithAPlainModelOverRandomOperations) {
         cache.erase_session(session);
         break;
       }
-      case 1: case 2: case 3: case 4: case 5: {
+      case 1:
+      case 2:
+      case 3:
+      case 4:
+      case 5: {
         const auto session = "s" + std::to_string(random() % 5);
         const auto expires_at = at + milliseconds{1 + random() % 100};
         if (position != model.end()) model.erase(position);
