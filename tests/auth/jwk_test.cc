@@ -10,7 +10,8 @@ namespace {
 using enum Algorithm;
 
 const std::string ec_point =
-    R"("kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0")";
+    R"("kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",)"
+    R"("y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0")";
 const std::string ed_point =
     R"("kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")";
 
@@ -112,7 +113,8 @@ TEST(Jwks, G07RefusesInvalidKeysAsAWhole) {
             "key 1: it is not a valid key for EdDSA");
   EXPECT_EQ(
       error_of(
-          R"("kty":"OKP","crv":"X25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","alg":"EdDSA")"),
+          R"("kty":"OKP","crv":"X25519","alg":"EdDSA",)"
+          R"("x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")"),
       "key 1: it is not a valid key for EdDSA");
 }
 

@@ -351,7 +351,8 @@ TEST(Key, ThumbprintsOfTheStandards) {
   ASSERT_EQ(rsa.error, "");
   EXPECT_EQ(rsa.keys[0].thumbprint(), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
   const auto okp = keys_from_jwks(
-      R"({"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]})",
+      R"({"keys":[{"kty":"OKP","crv":"Ed25519",)"
+      R"("x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]})",
       {eddsa});
   ASSERT_EQ(okp.error, "");
   EXPECT_EQ(okp.keys[0].thumbprint(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
