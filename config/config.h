@@ -161,7 +161,7 @@ enum class SameSite { lax, strict, none };
 
 struct Cookies {
   std::string name = "gatehouse";
-  std::optional<bool> secure;  // loading sets it: as written, else what external_url says, else true
+  std::optional<bool> secure;  // loading sets it: as written, else as external_url says, else true
   SameSite same_site = SameSite::lax;
   std::string domain;
   std::string path = "/";

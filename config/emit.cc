@@ -14,7 +14,8 @@ bool is_plain_char(char c) {
 
 // Words that some YAML 1.1 reader takes for a boolean or a null.
 bool is_keyword(std::string_view text) {
-  for (const std::string_view word : {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}) {
+  for (const std::string_view word :
+       {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}) {
     if (text.size() != word.size()) { continue; }
     bool equal = true;
     for (std::size_t i = 0; i < word.size(); ++i) {

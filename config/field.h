@@ -102,6 +102,9 @@ void read_section(Reader& reader, const Node& node, const std::string& key,
       reader.report.problem(member.at, name, "has no value; remove the key to use its default");
     } else {
       field.set(reader, member.value, name, field.about, object);
+      if (field.about.required && is_empty_text(member.value)) {
+        reader.report.problem(member.value.at, name, "must not be empty");
+      }
     }
   }
   for (std::size_t i = 0; i < section.size(); ++i) {
@@ -206,7 +209,8 @@ template <typename T>
         read_file_name(reader, node, path, target.file);
         target.at = node.at;
         if (!target.value.empty()) {
-          reader.report.problem(node.at, path, "is set beside the secret in place; keep one of the two");
+          reader.report.problem(node.at, path,
+                                "is set beside the secret in place; keep one of the two");
         }
       },
       [member](const T& object) { return write((object.*member).file); });

@@ -281,6 +281,10 @@ void read_unserved(Reader& reader, const Node& node, const std::string& key,
   reader.report.problem(node.at, key, std::move(message));
 }
 
+bool is_empty_text(const Node& node) {
+  return node.kind == Node::Kind::scalar && node.text.empty();
+}
+
 bool is_map(Reader& reader, const Node& node, const std::string& key) {
   if (node.kind == Node::Kind::map) { return true; }
   reader.report.problem(node.at, key, "is a section and takes keys with values");

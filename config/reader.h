@@ -96,6 +96,7 @@ template <typename Value>
 void report_unknown_key(Reader&, const Member&, const std::string& key,
                         const std::vector<std::string>& known);
 void read_unserved(Reader&, const Node&, const std::string& key, const Description& about);
+[[nodiscard]] bool is_empty_text(const Node& node);
 [[nodiscard]] bool is_map(Reader&, const Node&, const std::string& key);
 [[nodiscard]] bool is_list(Reader&, const Node&, const std::string& key);
 

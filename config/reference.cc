@@ -11,32 +11,38 @@ namespace {
 
 constexpr const char* introduction = R"(# Configuration
 
-Every key of `gatehouse.yaml`. This page is made by `gatehouse config --reference` from the table that
-the program itself reads with; `gatehouse config --schema` prints the same as a JSON schema for editors.
+Every key of `gatehouse.yaml`. This page is made by `gatehouse config --reference` from the table
+that the program itself reads with; `gatehouse config --schema` prints the same as a JSON schema
+for editors.
 
 `gatehouse check --config FILE` finds every problem at once, each with its line and column:
 
 ```
-gatehouse.yaml:7:14: upstreams.app.connect_timeout: takes a duration with a unit, such as 500ms, 30s, 15m, 1h30m or 7d, not `5`
+gatehouse.yaml:3:10: workers: takes a whole number in decimal without leading zeros, not `010`
+gatehouse.yaml:7:5: upstreams.app.endpoint: unknown key; the nearest known key is `endpoints`
 ```
 
 How values are written:
 
-- **Whole numbers** are decimal without leading zeros; **true or false** are exactly these words (`yes` and `on` are refused).
-- **Durations** are `500ms`, `30s`, `15m`, `1h30m`, `7d`, **sizes** `512B`, `8KiB`, `1MiB`. Without a unit only `0` is taken.
+- **Whole numbers** are decimal without leading zeros; **true or false** are exactly these words
+  (`yes` and `on` are refused).
+- **Durations** are `500ms`, `30s`, `15m`, `1h30m`, `7d`, **sizes** `512B`, `8KiB`, `1MiB`. Without
+  a unit only `0` is taken.
 - **Rates** are `5/2m`: five in two minutes.
-- **Variables**: `${NAME}` is replaced from the environment, `${NAME:-default}` has a default for a variable
-  that is unset or empty, and `$${` is a literal `${`. Inside `[...]` and `{...}` put the value in quotes. A
-  variable only ever becomes a value, never structure.
+- **Variables**: `${NAME}` is replaced from the environment, `${NAME:-default}` has a default for a
+  variable that is unset or empty, and `$${` is a literal `${`. Inside `[...]` and `{...}` put the
+  value in quotes. A variable only ever becomes a value, never structure.
 - **Files** that are not absolute are looked for from the directory of `gatehouse.yaml`.
-- **Secrets** stand in a file (`secret_file`), in place, or in a variable; the file form and the other exclude each
-  other. A file holds the secret itself (one newline at its end is cut) or `base64:` and its base64.
-- An empty text (`""`) is the same as leaving the key out, and so is an empty list. A key without a value is an error.
+- **Secrets** stand in a file (`secret_file`), in place, or in a variable; the file form and the
+  other exclude each other. A file holds the secret itself (one newline at its end is cut) or
+  `base64:` and its base64.
+- An empty text (`""`) is the same as leaving the key out. A key without a value is an error.
 - Unknown keys, duplicate keys, anchors, aliases, merge keys, tags and second documents are errors.
-- A key that is *not supported yet* is an error, unless it is set to the one value that asks for nothing.
+- A key that is *not supported yet* is an error, unless it is set to the one value that asks for
+  nothing.
 
-`secret` and `secret_file`, `token_file`, `key_file` and the like are read when the program starts and at each
-reload; SIGHUP reloads, and a configuration with a problem changes nothing.
+The files named here (keys, secrets, users) are read when the program starts and at each reload.
+SIGHUP reloads; a configuration with a problem changes nothing.
 )";
 
 std::string kind_text(const Description& about, Kind kind) {
@@ -133,12 +139,13 @@ void write_keys(const std::vector<Description>& keys, const std::string& path, s
 constexpr const char* users_introduction = R"(
 ## The users file
 
-`users.file` names a `users.yaml` with the keys below, or an htpasswd file: lines of `name:hash`, where only
-bcrypt (`htpasswd -B`) is taken. It is read again when it changes; users who are gone, disabled, or have another
-hash lose their sessions. Variables are not replaced in it, and at most 10,000 users are taken.
+`users.file` names a `users.yaml` with the keys below, or an htpasswd file: lines of `name:hash`,
+where only bcrypt (`htpasswd -B`) is taken. It is read again when it changes; users who are gone,
+disabled, or have another hash lose their sessions. Variables are not replaced in it, and at most
+10,000 users are taken.
 
-Names go into headers: usernames, groups and scopes are 1 to 256 printable ASCII characters without blanks at
-their ends, groups without commas, scopes without blanks.
+Names go into headers: usernames, groups and scopes are 1 to 256 printable ASCII characters without
+blanks at their ends, groups without commas, scopes without blanks.
 )";
 
 }  // namespace

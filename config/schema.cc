@@ -107,8 +107,8 @@ json::object object_of(const std::vector<Description>& keys) {
 json::object definitions() {
   const auto pattern = [](std::string_view regex) {
     // A bare 0 is a number in YAML and needs no unit.
-    return with_variable({{"anyOf", json::array{json::object{{"type", "string"}, {"pattern", regex}},
-                                                json::object{{"const", 0}}}}});
+    json::object text{{"type", "string"}, {"pattern", regex}};
+    return with_variable({{"anyOf", json::array{std::move(text), json::object{{"const", 0}}}}});
   };
   return {
       {"variable", json::object{{"type", "string"}, {"pattern", variable_pattern}}},

@@ -34,7 +34,8 @@ bool is_canonical_escape(std::string_view three) {
   const int low = upper_hex(three[2]);
   if (high < 0 || low < 0) { return false; }
   const char c = static_cast<char>(high * 16 + low);
-  return !is_unreserved(c) && c != '\0' && std::string_view("/\\%;").find(c) == std::string_view::npos;
+  const bool means_something = std::string_view("/\\%;").find(c) != std::string_view::npos;
+  return !is_unreserved(c) && c != '\0' && !means_something;
 }
 
 std::string check_segment(std::string_view segment) {

@@ -71,10 +71,6 @@ void check_user(const UserEntry& user, const std::string& key, Report& report) {
   if (!is_header_safe(user.username)) {
     report.problem(child_key(key, "username"), header_safe_rule);
   }
-  if (user.password_hash.empty()) {
-    report.problem(child_key(key, "password_hash"),
-                   "must not be empty; `gatehouse hash-password` makes one");
-  }
   if (!user.email.empty() &&
       (!is_header_safe(user.email) || user.email.find(' ') != std::string::npos)) {
     report.problem(child_key(key, "email"),

@@ -149,9 +149,7 @@ void check_trusted_issuers(const Config& config, Report& report) {
     const auto& issuer = issuers[i];
     const auto section = item_key("tokens.trusted_issuers", i);
     const auto name = child_key(section, "issuer");
-    if (issuer.issuer.empty()) {
-      report.problem(name, "must not be empty");
-    } else if (const auto [first, is_new] = owners.emplace(issuer.issuer, name); !is_new) {
+    if (const auto [first, is_new] = owners.emplace(issuer.issuer, name); !is_new) {
       report.problem(name, "is already used by " + first->second);
     }
     // Without an audience, tokens that the issuer made for other applications would be taken.
@@ -166,7 +164,8 @@ void check_trusted_issuers(const Config& config, Report& report) {
     }
     check_issuer_keys(issuer, section, report);
     if (issuer.subject_prefix.empty() && !config.users.file.empty()) {
-      report.warning(section, "has no subject_prefix: its user `admin` is the `admin` of users.file");
+      report.warning(section,
+                     "has no subject_prefix: its user `admin` is the `admin` of users.file");
     }
   }
 }

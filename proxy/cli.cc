@@ -30,8 +30,9 @@ Examples:
 )";
 
 constexpr const char* run_footer = R"(
-SIGTERM, SIGQUIT and SIGINT drain: /readyz turns 503, requests in progress finish, then the program
-ends; a second SIGINT ends it at once. SIGHUP reads the configuration again; a bad one changes nothing.
+SIGTERM, SIGQUIT and SIGINT drain: /readyz turns 503, requests in progress finish, then the
+program ends; a second SIGINT ends it at once. SIGHUP reads the configuration again; a bad one
+changes nothing.
 
 With --upstream there is no file: sessions are kept in memory, keys are made at start, and one user
 `admin` gets a password that is printed once. Its cookies also work over plain http, so this is for
@@ -65,8 +66,9 @@ Examples:
 )";
 
 constexpr const char* hash_footer = R"(
-Reads a password, asking twice without echo on a terminal, or one line from standard input, and prints
-an argon2id hash for `password_hash` in the users file. At most 1024 bytes, taken exactly as typed.
+Reads a password, asking twice without echo on a terminal, or one line from standard input, and
+prints an argon2id hash for `password_hash` in the users file. At most 1024 bytes, taken exactly
+as typed.
 
 Examples:
   gatehouse hash-password
@@ -97,8 +99,8 @@ Examples:
 
 constexpr const char* healthcheck_footer = R"(
 Sends GET to the URL of the health listener and ends with 0 if the answer is 200 within 2 seconds,
-else with 1. For container images without a shell or curl. /livez says that the program runs, /readyz
-that it takes requests.
+else with 1. For container images without a shell or curl. /livez says that the program runs,
+/readyz that it takes requests.
 
 Examples:
   gatehouse healthcheck

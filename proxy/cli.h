@@ -1,5 +1,5 @@
 // The command line: arguments -> Command, a plain value. Parsing touches nothing outside its
-// arguments; what the commands do is in commands.h, and main.cc performs `run` and `policy`.
+// arguments; what the commands do is in cli_commands.h, and main.cc performs `run` and `policy`.
 // Exit codes: 0 ok, 1 bad configuration or failed check, 2 wrong usage.
 #pragma once
 

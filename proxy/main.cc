@@ -12,7 +12,7 @@
 #include "config/load.h"
 #include "config/quick.h"
 #include "proxy/cli.h"
-#include "proxy/commands.h"
+#include "proxy/cli_commands.h"
 #include "proxy/rehearsal.h"
 #include "proxy/runtime.h"
 #include "proxy/server.h"

@@ -28,8 +28,8 @@ TEST(Load, TheLeastConfigurationHasTheDefaultsOfTheStructs) {
   EXPECT_TRUE(config.trusted_proxies.empty());
 }
 
-TEST(Load, EveryServedKeyReachesItsMember) {
-  const auto loaded = load_text(R"(
+// Every key that is served, each with a value that is not its default.
+constexpr const char* everything = R"(
 listeners: [{address: 0.0.0.0:8080}, {address: unix:/run/gatehouse.sock}]
 admin: {address: 127.0.0.1:9901, token_file: admin.token}
 health: {address: 0.0.0.0:9902}
@@ -91,10 +91,16 @@ limits: {request_head: 8KiB, header_count: 7, request_body: 1MiB, connections: 8
 timeouts: {request_head: 1s, keep_alive: 2s, request_body: 3s, write: 4s}
 drain: {delay: 1s, timeout: 2s}
 log: {level: debug, format: text, access: false, file: gatehouse.log}
-)");
+)";
+
+TEST(EveryKey, IsTakenWithoutComplaint) {
+  const auto loaded = load_text(everything);
   EXPECT_EQ(lines_of(loaded.problems), std::vector<std::string>{});
   EXPECT_EQ(lines_of(loaded.warnings), std::vector<std::string>{});
-  const Config& c = loaded.config;
+}
+
+TEST(EveryKey, ReachesItsMemberListenersAndUpstreams) {
+  const Config c = load_text(everything).config;
   EXPECT_EQ(c.listeners[1].address, "unix:/run/gatehouse.sock");
   EXPECT_EQ(c.listeners[1].at.line, 2);
   EXPECT_EQ(c.admin.token.file, "/etc/gatehouse/admin.token");
@@ -109,6 +115,10 @@ log: {level: debug, format: text, access: false, file: gatehouse.log}
   EXPECT_EQ(c.upstreams[0].idle_connection_timeout, seconds{4});
   EXPECT_EQ(c.upstreams[0].max_idle_connections, 5U);
   EXPECT_EQ(c.upstreams[1].name, "other");
+}
+
+TEST(EveryKey, ReachesItsMemberRoutesAndEndpoints) {
+  const Config c = load_text(everything).config;
   EXPECT_EQ(c.routes[0].access, Access::is_public);
   EXPECT_EQ(c.routes[1].host, "api.example.com");
   EXPECT_EQ(c.routes[1].methods, (std::vector<std::string>{"GET", "POST"}));
@@ -123,6 +133,10 @@ log: {level: debug, format: text, access: false, file: gatehouse.log}
   EXPECT_EQ(c.endpoints.login, "/in");
   EXPECT_EQ(c.endpoints.logout, "");
   EXPECT_EQ(c.users.file, "/srv/users.yaml");
+}
+
+TEST(EveryKey, ReachesItsMemberTokens) {
+  const Config c = load_text(everything).config;
   EXPECT_EQ(c.tokens.issuer, "us");
   EXPECT_EQ(c.tokens.audience, (std::vector<std::string>{"them", "others"}));
   EXPECT_EQ(c.tokens.access.life, seconds{300});
@@ -140,6 +154,10 @@ log: {level: debug, format: text, access: false, file: gatehouse.log}
   EXPECT_EQ(issuer.claims.at("groups"), "realm_access.roles");
   EXPECT_EQ(issuer.subject_prefix, "idp:");
   EXPECT_EQ(c.tokens.cache_entries, 9U);
+}
+
+TEST(EveryKey, ReachesItsMemberTheRest) {
+  const Config c = load_text(everything).config;
   EXPECT_EQ(c.cookies.name, "gh");
   EXPECT_EQ(c.cookies.same_site, SameSite::strict);
   EXPECT_EQ(c.cookies.domain, "example.com");

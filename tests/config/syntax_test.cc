@@ -7,16 +7,19 @@ namespace config {
 namespace {
 
 TEST(Path, TakesCanonicalOnes) {
-  for (const char* path : {"/", "/a", "/.well-known/jwks.json", "/a-b_c~d/e.f", "/a%20b", "/caf%C3%A9",
+  for (const char* path : {"/", "/a", "/.well-known/jwks.json", "/a-b_c~d/e.f", "/a%20b",
+                           "/caf%C3%A9",
                            "/a:b@c!$&'()+,=d", "/..a", "/a.."}) {
     EXPECT_EQ(check_path(path), "") << path;
   }
 }
 
 TEST(Path, RefusesEveryOtherSpelling) {
-  for (const char* path : {"", "a", "//", "/a/", "/a//b", "/.", "/..", "/a/./b", "/a/../b", "/a?b", "/a#b",
+  for (const char* path : {"", "a", "//", "/a/", "/a//b", "/.", "/..", "/a/./b", "/a/../b", "/a?b",
+                           "/a#b",
                            "/a;b", "/a b", "/a\\b", "/%61", "/%2F", "/%2f", "/%5C", "/%00", "/%25",
-                           "/%3B", "/%c3", "/%", "/%4", "/%zz", "/\xC3\xA9", "/*", "/a*", "/\"", "/<"}) {
+                           "/%3B", "/%c3", "/%", "/%4", "/%zz", "/\xC3\xA9", "/*", "/a*",
+                           "/\"", "/<"}) {
     EXPECT_NE(check_path(path), "") << path;
   }
 }
@@ -59,7 +62,8 @@ TEST(ListenAddress, TakesAddressesWithPortsAndSockets) {
                               "unix:/run/a.sock", "[::1]:65535"}) {
     EXPECT_EQ(check_listen_address(address), "") << address;
   }
-  for (const char* address : {"", "8080", ":8080", "*:8080", "0.0.0.0", "[::]", "::1:80", "[::g]:80",
+  for (const char* address : {"", "8080", ":8080", "*:8080", "0.0.0.0", "[::]", "::1:80",
+                              "[::g]:80",
                               "0.0.0.0:08080", "0.0.0.0:65536", "0.0.0.0:", "app:8080", "unix:",
                               "unix:a.sock", "0.0.0.0:80 ", "010.0.0.1:80"}) {
     EXPECT_NE(check_listen_address(address), "") << address;
@@ -90,10 +94,12 @@ TEST(Origin, HasNoPath) {
 }
 
 TEST(Network, MeansExactlyOne) {
-  for (const char* cidr : {"10.2.0.15", "10.2.0.15/32", "10.0.0.0/8", "fd00::/8", "::1", "128.0.0.0/1"}) {
+  for (const char* cidr : {"10.2.0.15", "10.2.0.15/32", "10.0.0.0/8", "fd00::/8", "::1",
+                           "128.0.0.0/1"}) {
     EXPECT_EQ(check_network(cidr), "") << cidr;
   }
-  for (const char* cidr : {"", "10", "10.0.0/8", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/", "0.0.0.0/0",
+  for (const char* cidr : {"", "10", "10.0.0/8", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/",
+                           "0.0.0.0/0",
                            "::/0", "10.0.0.0/08", "10.0.0.0/8/8", "app", "[::1]", "fe80::1%eth0"}) {
     EXPECT_NE(check_network(cidr), "") << cidr;
   }

@@ -15,7 +15,8 @@
 namespace config {
 namespace {
 
-const std::filesystem::path bad_folder = std::filesystem::path(GATEHOUSE_SOURCE_DIR) / "tests/config/bad";
+const std::filesystem::path bad_folder =
+    std::filesystem::path(GATEHOUSE_SOURCE_DIR) / "tests/config/bad";
 
 std::vector<std::string> bad_files() {
   std::vector<std::string> names;
@@ -80,8 +81,9 @@ TEST(Routes, ASpecialRuleMayStandBeforeAGeneralOne) {
 }
 
 TEST(Routes, HostsAreComparedWithoutCase) {
-  EXPECT_EQ(rule_problems("routes: [{path: /a, host: A.example}, {path: /a, host: a.EXAMPLE}]\n").size(),
-            1U);
+  EXPECT_EQ(
+      rule_problems("routes: [{path: /a, host: A.example}, {path: /a, host: a.EXAMPLE}]\n").size(),
+      1U);
 }
 
 TEST(Routes, StripPrefixMayBeTheWholeLiteralPart) {
@@ -111,13 +113,17 @@ TEST(Keys, RetiringKeysMayOnlyVerify) {
 
 TEST(Keys, RefreshAndAccessMayNotShareASecret) {
   const std::string access = "tokens: {access: {keys: [{kid: a, algorithm: HS256, ";
-  EXPECT_EQ(rule_problems(access + "secret: x}]}, refresh: {keys: [{kid: r, secret: x}]}}\n").size(),
+  const std::string refresh = "}]}, refresh: {keys: [{kid: r, ";
+  EXPECT_EQ(rule_problems(access + "secret: x" + refresh + "secret: x}]}}\n").size(), 1U);
+  EXPECT_EQ(rule_problems(access + "secret_file: x" + refresh + "secret_file: ./x}]}}\n").size(),
             1U);
-  EXPECT_EQ(rule_problems(access + "secret_file: x}]}, refresh: {keys: [{kid: r, secret_file: ./x}]}}\n")
-                .size(),
-            1U);
-  EXPECT_EQ(rule_problems(access + "secret_file: x}]}, refresh: {keys: [{kid: r, secret_file: y}]}}\n"),
-            none);
+  EXPECT_EQ(rule_problems(access + "secret_file: x" + refresh + "secret_file: y}]}}\n"), none);
+}
+
+TEST(Keys, RequiredTextIsNotEmpty) {
+  EXPECT_EQ(rule_problems("tokens: {refresh: {keys: [{kid: '', secret_file: a}]}}\n"),
+            std::vector<std::string>{
+                "gatehouse.yaml:4:33: tokens.refresh.keys[0].kid: must not be empty"});
 }
 
 TEST(Users, AreNotNeededWithTrustedIssuers) {
@@ -152,7 +158,8 @@ TEST(Identity, AnotherPresetFreesItsNames) {
 }
 
 TEST(Defaults, PortZeroMayBeListenedOnTwice) {
-  EXPECT_EQ(rule_problems("admin: {address: '127.0.0.1:0'}\nhealth: {address: '127.0.0.1:0'}\n"), none);
+  EXPECT_EQ(rule_problems("admin: {address: '127.0.0.1:0'}\nhealth: {address: '127.0.0.1:0'}\n"),
+            none);
   EXPECT_EQ(rule_problems("health: {address: '127.0.0.1:8080'}\n").size(), 1U);
 }
 

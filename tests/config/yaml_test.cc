@@ -130,7 +130,8 @@ TEST(YamlText, IsReadBackAsTheSameTree) {
 // The suite writes characters that matter to YAML visibly.
 std::string with_real_characters(std::string text) {
   const std::vector<std::pair<std::string, std::string>> visible{
-      {"␣", " "}, {"————»", "\t"}, {"———»", "\t"}, {"——»", "\t"}, {"—»", "\t"}, {"»", "\t"},
+      {"␣", " "}, {"————»", "\t"}, {"———»", "\t"}, {"——»", "\t"},
+      {"—»", "\t"}, {"»", "\t"},
       {"←", "\r"}, {"⇔", "\xEF\xBB\xBF"}, {"↵", ""}, {"∎\n", ""}};
   for (const auto& [shown, real] : visible) {
     for (auto at = text.find(shown); at != std::string::npos; at = text.find(shown, at)) {

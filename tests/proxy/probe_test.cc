@@ -1,5 +1,5 @@
 // One GET against a listener that answers what a test says.
-#include "proxy/probe.h"
+#include "proxy/net/probe.h"
 
 #include <string>
 #include <thread>
@@ -10,7 +10,7 @@
 
 #include <gtest/gtest.h>
 
-namespace proxy {
+namespace proxy::net {
 namespace {
 
 using std::chrono::milliseconds;
@@ -104,4 +104,4 @@ TEST(Probe, RefusesUrlsThatAreNone) {
 }
 
 }  // namespace
-}  // namespace proxy
+}  // namespace proxy::net

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <string>
 
-namespace proxy {
+namespace proxy::net {
 
 struct ProbeAnswer {
   int status = 0;     // 0: no answer
@@ -16,4 +16,4 @@ struct ProbeAnswer {
 // host name.
 [[nodiscard]] ProbeAnswer probe(const std::string& url, std::chrono::milliseconds timeout);
 
-}  // namespace proxy
+}  // namespace proxy::net

@@ -1,5 +1,5 @@
 // See probe.h. Only the status line of the answer is read (RFC 9112 section 4).
-#include "proxy/probe.h"
+#include "proxy/net/probe.h"
 
 #include <cerrno>
 #include <cstring>
@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-namespace proxy {
+namespace proxy::net {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -153,4 +153,4 @@ ProbeAnswer probe(const std::string& url, std::chrono::milliseconds timeout) {
   return failed(error);
 }
 
-}  // namespace proxy
+}  // namespace proxy::net

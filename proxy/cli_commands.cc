@@ -1,6 +1,6 @@
-// See commands.h. The result of a command goes to standard output, so that it can be piped; what is
-// wrong goes to standard error, but for `check`, whose result the problems are.
-#include "proxy/commands.h"
+// See cli_commands.h. The result of a command goes to standard output, so that it can be piped;
+// what is wrong goes to standard error, but for `check`, whose result the problems are.
+#include "proxy/cli_commands.h"
 
 #include <algorithm>
 #include <chrono>
@@ -13,7 +13,6 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include <CLI/Version.hpp>
 #include <boost/version.hpp>
 
 #include "auth/keys.h"
@@ -21,7 +20,7 @@
 #include "config/load.h"
 #include "config/reference.h"
 #include "config/schema.h"
-#include "proxy/probe.h"
+#include "proxy/net/probe.h"
 
 namespace proxy {
 namespace {
@@ -158,7 +157,7 @@ int keygen(const Command& command, Streams& streams) {
 }
 
 int healthcheck(const Command& command, Streams& streams) {
-  const auto answer = probe(command.url, std::chrono::seconds{2});
+  const auto answer = net::probe(command.url, std::chrono::seconds{2});
   if (answer.status == 200) { return exit_ok; }
   streams.err << "gatehouse healthcheck: " << command.url << ": "
               << (answer.error.empty() ? "answered " + std::to_string(answer.status) : answer.error)
@@ -177,7 +176,7 @@ int print_version(Streams& streams) {
   streams.out << "gatehouse " GATEHOUSE_VERSION "\n"
               << "compiler: " << compiler << "\n"
               << "libraries: Boost " << boost << ", OpenSSL " GATEHOUSE_OPENSSL_VERSION
-              << ", yaml-cpp " GATEHOUSE_YAML_CPP_VERSION ", CLI11 " CLI11_VERSION "\n";
+              << ", yaml-cpp " GATEHOUSE_YAML_CPP_VERSION ", CLI11 " GATEHOUSE_CLI11_VERSION "\n";
   return exit_ok;
 }
 

@@ -1,5 +1,5 @@
 // The commands that serve nobody, through their streams.
-#include "proxy/commands.h"
+#include "proxy/cli_commands.h"
 
 #include <filesystem>
 #include <fstream>
