@@ -3,6 +3,7 @@
 // alias, before anything could be expanded. Depth and node count are checked as events arrive.
 #include "config/yaml.h"
 
+#include <algorithm>
 #include <exception>
 #include <map>
 #include <sstream>
@@ -167,6 +168,15 @@ class TreeBuilder final : public YAML::EventHandler {
   int documents_ = 0;
 };
 
+// yaml-cpp scans a list or map in flow style at the root to its end before the first event, at some
+// 250 bytes a token: a file of brackets would cost a quarter of a gigabyte. So they are counted
+// first, generously, since they may also stand in text.
+bool has_too_many_brackets(std::string_view text, std::size_t nodes_max) {
+  const auto count = std::count_if(text.begin(), text.end(),
+                                   [](char c) { return c == '[' || c == '{' || c == ','; });
+  return static_cast<std::size_t>(count) > 2 * nodes_max;
+}
+
 Document failed(const std::string& file_name, Location at, std::string message) {
   Document document;
   document.root = Node::map();
@@ -205,6 +215,10 @@ Document parse_yaml(std::string_view text, const std::string& file_name,
   if (text.size() > limits.bytes_max) {
     return failed(file_name, {1, 1},
                   "is larger than " + std::to_string(limits.bytes_max) + " bytes");
+  }
+  if (has_too_many_brackets(text, limits.nodes_max)) {
+    return failed(file_name, {1, 1},
+                  "has more than " + std::to_string(limits.nodes_max) + " values");
   }
   Document document;
   try {

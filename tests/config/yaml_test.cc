@@ -94,6 +94,13 @@ TEST(Yaml, RefusesMoreNodesThanTheBudget) {
   EXPECT_NE(first_problem(text + "]").find("has more than 10000 values"), std::string::npos);
 }
 
+TEST(Yaml, CountsBracketsBeforeScanningThem) {
+  EXPECT_EQ(first_problem("[" + std::string(20'000, ',') + "]"),
+            "f:1:1: has more than 10000 values");
+  EXPECT_EQ(first_problem(std::string(1'000'000, '[')), "f:1:1: has more than 10000 values");
+  EXPECT_EQ(first_problem("a: '" + std::string(20'000, ',') + "'\n"), "");
+}
+
 TEST(Yaml, RefusesMoreBytesThanTheCap) {
   EXPECT_EQ(first_problem("a: " + std::string(1024 * 1024, 'x')),
             "f:1:1: is larger than 1048576 bytes");
