@@ -18,54 +18,55 @@
 
 namespace proxy::endpoints {
 
-namespace {
-
-constexpr std::array<std::string_view, 4> wanted{"username", "email", "name", "password"};
-constexpr std::size_t user_agent_bytes_max = 200;
-
-// What a login attempt brought. Wiped when it goes.
-struct Attempt {
+// What a login attempt brought. Wiped when it goes. Not in the unnamed namespace, since it is part
+// of a coroutine's frame, which several files in one translation unit would complain about.
+struct LoginAttempt {
   std::string login;
   std::string password;
-  Attempt() = default;
-  Attempt(const Attempt&) = delete;
-  Attempt& operator=(const Attempt&) = delete;
-  ~Attempt() { auth::cleanse(password); }
+  LoginAttempt() = default;
+  LoginAttempt(const LoginAttempt&) = delete;
+  LoginAttempt& operator=(const LoginAttempt&) = delete;
+  ~LoginAttempt() { auth::cleanse(password); }
 };
 
-Reply bad_request(std::string_view message) {
+namespace {
+
+constexpr std::array<std::string_view, 4> login_names{"username", "email", "name", "password"};
+constexpr std::size_t user_agent_bytes_max = 200;
+
+Reply bad_login(std::string_view message) {
   return error_reply(400, "invalid_request", message);
 }
 
 // A reply when the request is refused before anything is looked up.
 std::optional<Reply> read_attempt(const Context& context, const Request& request,
-                                  Attempt& attempt) {
+                                  LoginAttempt& attempt) {
   if (request.head.method != http::Method::post) return method_not_allowed_reply("POST");
   if (is_cross_site(context.runtime, request.head)) return cross_site_reply();
-  if (query_names_any(request.head, wanted)) {
-    return bad_request("Credentials belong into the body, not into the URL.");
+  if (query_names_any(request.head, login_names)) {
+    return bad_login("Credentials belong into the body, not into the URL.");
   }
   Fields fields;
-  const FieldsProblem problem = read_fields(request.head, request.body, wanted, fields);
+  const FieldsProblem problem = read_fields(request.head, request.body, login_names, fields);
   if (problem.status != 0) return error_reply(problem.status, problem.code, problem.message);
 
   for (const std::string_view alias : {"username", "email", "name"}) {
     const std::string_view value = fields.value(alias);
     if (value.empty()) continue;
-    if (!attempt.login.empty()) return bad_request("The user is named twice.");
+    if (!attempt.login.empty()) return bad_login("The user is named twice.");
     attempt.login = value;
   }
   attempt.password = fields.value("password");
   if (attempt.login.empty() || attempt.password.empty()) {
-    return bad_request("Both username and password are required.");
+    return bad_login("Both username and password are required.");
   }
   // NUL ends the password for some hash functions; a huge one costs CPU (I02, I03).
   if (attempt.password.size() > auth::password_bytes_max) {
-    return bad_request("The password is too long.");
+    return bad_login("The password is too long.");
   }
   if (attempt.password.find('\0') != std::string::npos ||
       attempt.login.find('\0') != std::string::npos) {
-    return bad_request("NUL may not be part of a name or password.");
+    return bad_login("NUL may not be part of a name or password.");
   }
   return std::nullopt;
 }
@@ -196,7 +197,7 @@ auth::Error verdict(const auth::User* user, bool is_right) {
 }  // namespace
 
 net::Task<Reply> login(const Context& context, const Request& request) {
-  Attempt attempt;
+  LoginAttempt attempt;
   std::optional<Reply> refused = read_attempt(context, request, attempt);
   if (refused) co_return std::move(*refused);
 

@@ -15,7 +15,7 @@ namespace proxy::endpoints {
 
 namespace {
 
-constexpr std::array<std::string_view, 3> wanted{"token", "refreshToken", "refresh_token"};
+constexpr std::array<std::string_view, 3> logout_names{"token", "refreshToken", "refresh_token"};
 
 // The session a token of ours belongs to; access tokens count even when they have expired, because
 // a user who comes back to an open page must be able to leave.
@@ -39,7 +39,7 @@ std::optional<Reply> read_families(const Context& context, const Request& reques
   if (request.head.method != http::Method::post) return method_not_allowed_reply("POST");
   if (is_cross_site(context.runtime, request.head)) return cross_site_reply();
   Fields fields;
-  const FieldsProblem problem = read_fields(request.head, request.body, wanted, fields);
+  const FieldsProblem problem = read_fields(request.head, request.body, logout_names, fields);
   if (problem.status != 0) return error_reply(problem.status, problem.code, problem.message);
   const Found cookie = find_refresh_cookie(context.runtime, request.head);
   const Found bearer = find_bearer(request.head);
@@ -50,7 +50,9 @@ std::optional<Reply> read_families(const Context& context, const Request& reques
     return error_reply(400, "invalid_request", "Authorization is sent twice.");
   }
   add_family(context, cookie.value, families);
-  for (const std::string_view name : wanted) add_family(context, fields.value(name), families);
+  for (const std::string_view name : logout_names) {
+    add_family(context, fields.value(name), families);
+  }
   add_family(context, bearer.value, families);
   return std::nullopt;
 }

@@ -13,20 +13,20 @@
 
 namespace proxy::endpoints {
 
-namespace {
-
-constexpr std::array<std::string_view, 5> wanted{"token", "refreshToken", "refresh_token",
-                                                 "grant_type", "scope"};
-constexpr std::array<std::string_view, 9> not_in_query{
-    "token", "refreshToken", "refresh_token", "access_token", "grant_type",
-    "username", "email", "name", "password"};
-
 // What was asked for and how the answer goes back.
-struct Ask {
+struct TokenAsk {
   std::string token;
   std::string scope;
   Delivered delivered;
 };
+
+namespace {
+
+constexpr std::array<std::string_view, 5> token_names{"token", "refreshToken", "refresh_token",
+                                                 "grant_type", "scope"};
+constexpr std::array<std::string_view, 9> not_in_query{
+    "token", "refreshToken", "refresh_token", "access_token", "grant_type",
+    "username", "email", "name", "password"};
 
 // RFC 6749 section 5.2 names the sentence differently.
 Reply refusal(Shape shape, int status, std::string_view code, std::string_view message) {
@@ -63,7 +63,7 @@ bool take(std::string_view found, std::string& token) {
 
 // The token from its one place: the cookie, a body member, or Bearer.
 std::optional<Reply> find_token(const Context& context, const Request& request,
-                                const Fields& fields, Ask& ask) {
+                                const Fields& fields, TokenAsk& ask) {
   const Shape shape = ask.delivered.shape;
   const Found cookie = find_refresh_cookie(context.runtime, request.head);
   const Found bearer = find_bearer(request.head);
@@ -88,14 +88,14 @@ std::optional<Reply> find_token(const Context& context, const Request& request,
   return std::nullopt;
 }
 
-std::optional<Reply> read_ask(const Context& context, const Request& request, Ask& ask) {
+std::optional<Reply> read_ask(const Context& context, const Request& request, TokenAsk& ask) {
   if (request.head.method != http::Method::post) return method_not_allowed_reply("POST");
   if (is_cross_site(context.runtime, request.head)) return cross_site_reply();
   if (query_names_any(request.head, not_in_query)) {
     return bad_request(Shape::plain, "Tokens belong into the body, not into the URL.");
   }
   Fields fields;
-  const FieldsProblem problem = read_fields(request.head, request.body, wanted, fields);
+  const FieldsProblem problem = read_fields(request.head, request.body, token_names, fields);
   if (problem.status != 0) {
     // Whether an unreadable body was meant as OAuth can only be guessed.
     const bool oauth =
@@ -149,7 +149,7 @@ net::Task<Reply> end_session(const Context& context, const Request& request, Sha
 }
 
 // A session that goes on: the access token carries the generation that is answered with.
-Reply answer(const Context& context, const Ask& ask, const auth::User& user,
+Reply answer(const Context& context, const TokenAsk& ask, const auth::User& user,
              const auth::RefreshToken& shown, const store::Rotated& rotated) {
   Grant grant{.user = user,
               .family = shown.family,
@@ -172,7 +172,7 @@ Reply answer(const Context& context, const Ask& ask, const auth::User& user,
 }  // namespace
 
 net::Task<Reply> token(const Context& context, const Request& request) {
-  Ask ask;
+  TokenAsk ask;
   std::optional<Reply> refused = read_ask(context, request, ask);
   if (refused) co_return std::move(*refused);
   const Shape shape = ask.delivered.shape;
