@@ -19,8 +19,8 @@
 
 namespace proxy {
 
-inline constexpr std::string_view access_secret = "the access secret of these tests, 48 bytes long!";
-inline constexpr std::string_view refresh_secret = "the refresh secret of these tests, also long....";
+inline constexpr std::string_view access_secret = "the access secret of these tests, 47 bytes long";
+inline constexpr std::string_view refresh_secret = "the refresh secret of these tests, quite long";
 
 // The moment at which the tests happen.
 inline constexpr auth::Time noon =
