@@ -47,6 +47,7 @@ ForwardedFields forwarded_fields(const http::RequestHead& head) {
   for (const http::Field& field : head.fields) {
     if (field.id == http::HeaderId::x_request_id) found.request_id = field.value;
     if (field.id != http::HeaderId::other || field.name.size() < 15) continue;
+    if (field.name.front() != 'X' && field.name.front() != 'x') continue;
     if (!http::equal_ignoring_case(field.name.substr(0, 12), "x-forwarded-")) continue;
     found.any = true;
     const auto kind = field.name.substr(12);

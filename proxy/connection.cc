@@ -46,53 +46,43 @@ void Connection::stop_if_idle() {
   if (idle_) stream_->cancel_read();
 }
 
-milliseconds Connection::head_time_left() const {
-  const auto left = head_deadline_ - std::chrono::steady_clock::now();
-  return std::max(milliseconds{0}, std::chrono::duration_cast<milliseconds>(left));
-}
-
-// Waits between two requests: a moment with a buffer in hand, then without. False: no request
-// will come.
-net::Task<bool> Connection::wait_idle(std::unique_ptr<Exchange>& exchange) {
-  idle_ = true;
+// The long part of the wait between two requests, without a buffer.
+net::Task<net::IoResult> Connection::wait_parked(std::unique_ptr<Exchange>& exchange) {
+  worker_.give_back(std::move(exchange));
   const auto keep_alive = worker_.local->runtime->config.timeouts.keep_alive;
-  const auto room = exchange->request.bytes.reserve(http::Buffer::block_bytes / 2);
-  const auto with_buffer = std::min(parked_after, keep_alive);
-  net::IoResult got = co_await stream_->read_some(room, with_buffer);
-  if (is_timeout(got.error) && !worker_.process.closing.load(std::memory_order_relaxed)) {
-    worker_.give_back(std::move(exchange));
-    const auto rest = std::max(milliseconds{1}, keep_alive - with_buffer);
-    const auto error = co_await stream_->wait_readable(rest);
-    exchange = worker_.take_exchange();
-    got.error = error;
-  }
-  idle_ = false;
-  const bool may_have_input = !got.error || is_timeout(got.error) || is_cancelled(got.error);
-  if (got.bytes == 0 && may_have_input && stream_->is_open()) {
-    // Readable; or the wait was ended by the clock or a drain in the very moment when a request
-    // came: that one is still answered.
+  net::IoResult got;
+  got.error = co_await stream_->wait_readable(keep_alive - parked_after);
+  exchange = worker_.take_exchange();
+  if (!stream_->is_open()) co_return got;
+  // Readable; or the wait was ended by the clock or a drain in the very moment when a request
+  // came: that one is still answered.
+  if (!got.error || is_timeout(got.error) || is_cancelled(got.error)) {
     got = stream_->read_now(exchange->request.bytes.reserve(http::Buffer::block_bytes / 2));
   }
-  if (got.error) co_return false;
-  exchange->request.bytes.commit(got.bytes);
-  co_return true;
+  co_return got;
 }
 
 net::Task<Connection::HeadResult> Connection::read_head(std::unique_ptr<Exchange>& exchange) {
   if (!exchange) exchange = worker_.take_exchange();
-  close_ = continued_ = false;
-  const bool is_first = first_;
-  first_ = false;
-  if (!is_first && exchange->request.bytes.empty()) {
+  const bool is_next = !first_;
+  first_ = close_ = continued_ = false;
+  if (is_next && exchange->request.bytes.empty()) {
     if (worker_.process.closing.load(std::memory_order_relaxed)) co_return HeadResult::closed;
-    const bool came = co_await wait_idle(exchange);
-    if (!came) co_return HeadResult::closed;
+    // A busy client's next request comes soon: for a moment the buffer is kept ready for it.
+    idle_ = true;
+    const auto room = exchange->request.bytes.reserve(http::Buffer::block_bytes / 2);
+    const auto keep_alive = worker_.local->runtime->config.timeouts.keep_alive;
+    net::IoResult got = co_await stream_->read_some(room, std::min(parked_after, keep_alive));
+    if (is_timeout(got.error) && keep_alive > parked_after) got = co_await wait_parked(exchange);
+    idle_ = false;
+    if (got.error) co_return HeadResult::closed;
+    exchange->request.bytes.commit(got.bytes);
   }
   // The whole head has one deadline, whatever trickles in (SECURITY L04).
-  head_deadline_ = std::chrono::steady_clock::now() +
-                   worker_.local->runtime->config.timeouts.request_head;
-  http::RequestHead& head = exchange->request;
+  const auto limit = worker_.local->runtime->config.timeouts.request_head;
+  const std::int64_t began = worker_.wheel.now_tick();
   for (;;) {
+    http::RequestHead& head = exchange->request;
     if (!head.bytes.empty()) {
       const auto progress = exchange->request_parser.feed(head);
       if (progress == http::Progress::complete) break;
@@ -101,9 +91,10 @@ net::Task<Connection::HeadResult> Connection::read_head(std::unique_ptr<Exchange
         co_return HeadResult::refused;
       }
     }
+    const auto left = limit - (worker_.wheel.now_tick() - began) * net::Wheel::tick_length;
     const auto room = head.bytes.reserve(http::Buffer::block_bytes / 4);
     idle_ = head.bytes.empty();
-    const net::IoResult got = co_await stream_->read_some(room, head_time_left());
+    const net::IoResult got = co_await stream_->read_some(room, std::max(left, milliseconds{0}));
     idle_ = false;
     if (is_timeout(got.error)) {
       co_return head.bytes.empty() ? HeadResult::closed : HeadResult::timed_out;
@@ -111,10 +102,10 @@ net::Task<Connection::HeadResult> Connection::read_head(std::unique_ptr<Exchange
     if (got.error) co_return HeadResult::closed;
     head.bytes.commit(got.bytes);
   }
-  parse_error_ = http::check_request(head);
+  parse_error_ = http::check_request(exchange->request);
   if (parse_error_ != http::ParseError::none) co_return HeadResult::refused;
-  exchange->request_body.start(*stream_, head.body, head.bytes, head.head_size,
-                               exchange->relay_up);
+  exchange->request_body.start(*stream_, exchange->request.body, exchange->request.bytes,
+                               exchange->request.head_size, exchange->relay_up);
   co_return HeadResult::complete;
 }
 
@@ -216,12 +207,12 @@ net::Task<void> Connection::reply(Exchange& exchange, const endpoints::Reply& an
     exchange.bytes_out = answer.body.size();
   }
   exchange.status = answer.status;
+  if (stream_->try_write(pieces)) co_return;
   const bool written = co_await write(pieces);
   if (!written) close_ = true;
 }
 
-net::Task<bool> Connection::finish_request(Exchange& exchange) {
-  if (!may_persist(exchange)) co_return false;
+net::Task<bool> Connection::drop_body(Exchange& exchange) {
   const auto give_up = std::chrono::steady_clock::now() + finish_timeout;
   std::size_t dropped = 0;
   while (!exchange.request_body.at_end()) {
@@ -232,7 +223,10 @@ net::Task<bool> Connection::finish_request(Exchange& exchange) {
     if (piece.outcome != BodyPiece::Outcome::data) co_return false;
     dropped += piece.data.size();
   }
-  // What was read behind this request is the next one: it moves to the front of the input.
+  co_return true;
+}
+
+void Connection::keep_rest(Exchange& exchange) {
   const std::string_view rest = exchange.request_body.rest();
   http::RequestHead& head = exchange.request;
   if (rest.data() >= head.bytes.data() && rest.data() <= head.bytes.data() + head.bytes.size()) {
@@ -242,7 +236,6 @@ net::Task<bool> Connection::finish_request(Exchange& exchange) {
     head.bytes.append(rest);
     head.head_size = 0;
   }
-  co_return true;
 }
 
 net::Task<void> Connection::linger() {

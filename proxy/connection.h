@@ -55,10 +55,16 @@ class Connection : public ConnectionHook {
   // Answers ourselves. Decides about keep-alive: what was not read of the request's body is read and
   // dropped up to a bound, or the connection is closed (SECURITY P14).
   [[nodiscard]] net::Task<void> reply(Exchange& exchange, const endpoints::Reply& reply);
-  // Writes what `pieces` holds; false when the client is gone.
+  // Writes what `pieces` holds; false when the client is gone. Try stream().try_write() first.
   [[nodiscard]] net::Task<bool> write(net::Pieces pieces);
-  // Reads and drops the rest of the request's body within the bound; false: it must be closed.
-  [[nodiscard]] net::Task<bool> finish_request(Exchange& exchange);
+  // Whether the request's body has been read to its end. Otherwise the rest has to be dropped.
+  [[nodiscard]] static bool is_finished(const Exchange& exchange) {
+    return exchange.request_body.at_end();
+  }
+  // Reads and drops the rest of the body within a bound; false: the connection must be closed.
+  [[nodiscard]] net::Task<bool> drop_body(Exchange& exchange);
+  // What was read behind this request is the next one: it moves to the front of the input.
+  static void keep_rest(Exchange& exchange);
   // Lets the client read our last answer before the close (RFC 9112 section 9.6).
   [[nodiscard]] net::Task<void> linger();
 
@@ -80,8 +86,7 @@ class Connection : public ConnectionHook {
   std::size_t pinned_index = 0;
 
  private:
-  [[nodiscard]] net::Task<bool> wait_idle(std::unique_ptr<Exchange>& exchange);
-  [[nodiscard]] std::chrono::milliseconds head_time_left() const;
+  [[nodiscard]] net::Task<net::IoResult> wait_parked(std::unique_ptr<Exchange>& exchange);
 
   WorkerState& worker_;
   std::unique_ptr<net::Stream> stream_;
@@ -89,7 +94,6 @@ class Connection : public ConnectionHook {
   const net::Address peer_address_;
   const std::string peer_text_;
   const std::string local_port_;
-  std::chrono::steady_clock::time_point head_deadline_;
   http::ParseError parse_error_ = http::ParseError::none;
   bool first_ = true;   // no request has been read yet
   bool idle_ = false;

@@ -137,28 +137,21 @@ net::Task<void> perform_forward(WorkerState& worker, Connection& connection, Exc
   co_await connection.reply(exchange, reply);
 }
 
-net::Task<void> perform(WorkerState& worker, Connection& connection, Exchange& exchange) {
+// Our endpoints and refusals.
+net::Task<void> perform_ourselves(WorkerState& worker, Connection& connection,
+                                  Exchange& exchange) {
   const Decision& decision = exchange.decision;
   if (decision.close) connection.close_after_this();
-  switch (decision.kind) {
-    case Decision::Kind::forward: {
-      co_await perform_forward(worker, connection, exchange);
-      break;
-    }
-    case Decision::Kind::serve: {
-      const Reply reply = co_await serve_endpoint(worker, connection, exchange);
-      co_await answer(connection, exchange, reply);
-      break;
-    }
-    case Decision::Kind::reject: {
-      Reply reply = reply_for(exchange);
-      const bool by_token = decision.status == 401 || decision.error == "forbidden" ||
-                            decision.error == "insufficient_scope";
-      reply.reason = by_token ? auth::name(decision.auth_error) : decision.error;
-      co_await answer(connection, exchange, reply);
-      break;
-    }
+  if (decision.kind == Decision::Kind::serve) {
+    const Reply reply = co_await serve_endpoint(worker, connection, exchange);
+    co_await answer(connection, exchange, reply);
+    co_return;
   }
+  Reply reply = reply_for(exchange);
+  const bool by_token = decision.status == 401 || decision.error == "forbidden" ||
+                        decision.error == "insufficient_scope";
+  reply.reason = by_token ? auth::name(decision.auth_error) : decision.error;
+  co_await answer(connection, exchange, reply);
 }
 
 // The admin listener asks for its bearer token wherever one is configured.
@@ -235,15 +228,26 @@ net::Task<bool> run_exchange(WorkerState& worker, Connection& connection, Exchan
   if (connection.role() == Role::main) {
     warn_about_untrusted_forwarding(worker, exchange);
     const DecisionContext context{*exchange.local->runtime, exchange.local->tokens,
-                                  worker.revocations, wall_clock()};
+                                  worker.revocations,
+                                  std::chrono::floor<auth::milliseconds>(exchange.began_wall)};
     exchange.decision = decide(context, exchange.request);
     note_proof(worker, exchange);
-    co_await perform(worker, connection, exchange);
+    if (exchange.decision.kind == Decision::Kind::forward) {
+      co_await perform_forward(worker, connection, exchange);
+    } else {
+      co_await perform_ourselves(worker, connection, exchange);
+    }
   } else {
     co_await perform_internal(worker, connection, exchange);
   }
   record(worker, connection, exchange);
-  co_return co_await connection.finish_request(exchange);
+  if (!connection.may_persist(exchange)) co_return false;
+  if (!Connection::is_finished(exchange)) {
+    const bool dropped = co_await connection.drop_body(exchange);
+    if (!dropped) co_return false;
+  }
+  Connection::keep_rest(exchange);
+  co_return true;
 }
 
 }  // namespace

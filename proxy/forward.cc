@@ -37,6 +37,10 @@ bool is_idempotent(http::Method method) {
   }
 }
 
+bool is_interim(const http::ResponseHead& response) {
+  return response.status < 200 && response.status != 101;
+}
+
 bool is_event_stream(const http::ResponseHead& response) {
   constexpr std::string_view type = "text/event-stream";
   const std::string_view value = response.value(http::HeaderId::content_type);
@@ -51,8 +55,7 @@ class Attempt {
       : worker_(worker),
         connection_(connection),
         exchange_(exchange),
-        upstream_(upstream),
-        upload_(worker.executor) {}
+        upstream_(upstream) {}
 
   net::Task<Failure> run(bool fresh);
   // Whether the failure may be answered by trying again on a new connection (SECURITY P15).
@@ -63,15 +66,18 @@ class Attempt {
   [[nodiscard]] bool answer_started() const { return answer_started_; }
 
  private:
-  net::Task<Failure> obtain(bool fresh);
-  net::Task<Failure> send_request();
+  bool take_waiting_connection();
+  net::Task<Failure> connect();
+  Failure prepare_request(net::Pieces& pieces);
   net::Task<void> upload_rest();
   net::Task<void> stop_upload();
+  [[nodiscard]] bool uploading() const { return upload_ && upload_->running(); }
   net::Task<Failure> read_head();
-  net::Task<Failure> read_more_head(std::chrono::steady_clock::time_point deadline);
-  net::Task<Failure> read_final_head();
   net::Task<Failure> send_interim();
-  net::Task<Failure> send_answer();
+  void prepare_answer(net::Pieces& pieces, BodyPiece& piece, bool& ready);
+  net::Task<Failure> ask(bool fresh);
+  net::Task<Failure> answer();
+  net::Task<Failure> relay_answer(net::Pieces pieces, BodyPiece piece, bool ready);
   net::Task<Failure> switch_protocols();
   void append_answer_head(BodyKind kind);
   BodyKind downstream_kind() const;
@@ -84,7 +90,7 @@ class Attempt {
   std::unique_ptr<net::Stream> stream_;
   BodyFramer request_framer_;
   BodyFramer response_framer_;
-  net::Child upload_;
+  std::optional<net::Child> upload_;  // only where the body does not fit the first write
   Failure upload_failure_ = Failure::none;
   bool reused_ = false;
   bool got_bytes_ = false;       // of an answer
@@ -98,21 +104,26 @@ Failure upstream_failure(const boost::system::error_code& error) {
                                                 : Failure::upstream_closed;
 }
 
-net::Task<Failure> Attempt::obtain(bool fresh) {
-  if (connection_.pinned_upstream && connection_.pinned_index == exchange_.decision.route->upstream) {
+// A connection that waits for the next request, if there is one.
+bool Attempt::take_waiting_connection() {
+  reused_ = true;
+  if (connection_.pinned_upstream &&
+      connection_.pinned_index == exchange_.decision.route->upstream) {
     stream_ = std::move(connection_.pinned_upstream);
-    reused_ = true;
-    co_return Failure::none;
+    return true;
   }
-  while (!fresh) {
+  for (;;) {
     stream_ = upstream_.take_idle();
     if (!stream_) break;
     // A request that must not be sent twice looks first whether the application has hung up; the
     // others save the system call and are tried again.
-    if (!is_idempotent(exchange_.request.method) && stream_->has_input()) continue;
-    reused_ = true;
-    co_return Failure::none;
+    if (is_idempotent(exchange_.request.method) || !stream_->has_input()) return true;
   }
+  reused_ = false;
+  return false;
+}
+
+net::Task<Failure> Attempt::connect() {
   net::ConnectResult connected = co_await upstream_.connect();
   if (!connected.stream) {
     const bool late = connected.error == boost::asio::error::timed_out;
@@ -122,27 +133,24 @@ net::Task<Failure> Attempt::obtain(bool fresh) {
   co_return Failure::none;
 }
 
-// The head and what is there of the body in one write; the rest beside the answer.
-net::Task<Failure> Attempt::send_request() {
+// The head and what is there of the body go out in one write; the rest goes beside the answer.
+Failure Attempt::prepare_request(net::Pieces& pieces) {
   const http::Body body = exchange_.request.body;
   write_upstream_head(exchange_, upstream_, exchange_.out);
-  net::Pieces pieces(exchange_.out.view());
-  BodyPiece first;
+  pieces.add(exchange_.out.view());
   request_framer_.start(body.kind);
-  const bool has_piece = exchange_.request_body.next_buffered(first);
-  if (has_piece && first.outcome == BodyPiece::Outcome::malformed) {
-    co_return Failure::bad_request_body;
+  if (body.kind == BodyKind::none) {
+    request_sent_ = true;
+    return Failure::none;
   }
-  if (has_piece && body.kind != BodyKind::none) {
+  BodyPiece first;
+  if (exchange_.request_body.next_buffered(first)) {
+    if (first.outcome == BodyPiece::Outcome::malformed) return Failure::bad_request_body;
     body_taken_ = true;
     request_framer_.add(first.data, first.end, pieces);
   }
-  const auto error =
-      co_await stream_->write_all(pieces, upstream_.config().stream_idle_timeout);
-  if (error) co_return upstream_failure(error);
   request_sent_ = exchange_.request_body.at_end();
-  if (!request_sent_) upload_.start(upload_rest());
-  co_return Failure::none;
+  return Failure::none;
 }
 
 net::Task<void> Attempt::upload_rest() {
@@ -180,44 +188,35 @@ net::Task<void> Attempt::upload_rest() {
 
 // After the answer: an upload that still runs is given up, and with it the upstream connection.
 net::Task<void> Attempt::stop_upload() {
-  if (!upload_.running()) co_return;
+  if (!uploading()) co_return;
   stream_->cancel();
   connection_.stream().cancel_read();
-  co_await upload_.join();
+  co_await upload_->join();
 }
 
-net::Task<Failure> Attempt::read_more_head(std::chrono::steady_clock::time_point deadline) {
-  const auto room = exchange_.response.bytes.reserve(http::Buffer::block_bytes / 2);
-  for (;;) {
-    const auto left = std::chrono::duration_cast<milliseconds>(
-        deadline - std::chrono::steady_clock::now());
+net::Task<Failure> Attempt::read_head() {
+  milliseconds left = upstream_.config().response_timeout;
+  while (exchange_.response.bytes.empty() ||
+         exchange_.response_parser.feed(exchange_.response) != http::Progress::complete) {
+    if (exchange_.response_parser.error() != http::ParseError::none) {
+      co_return Failure::bad_response;
+    }
     if (left <= milliseconds{0}) co_return Failure::upstream_timeout;
-    const net::IoResult got = co_await stream_->read_some(room, std::min(left, client_check));
+    const milliseconds slice = std::min(left, client_check);
+    const auto room = exchange_.response.bytes.reserve(http::Buffer::block_bytes / 2);
+    const net::IoResult got = co_await stream_->read_some(room, slice);
     if (upload_failure_ != Failure::none) co_return upload_failure_;
     if (!got.error) {
       exchange_.response.bytes.commit(got.bytes);
       got_bytes_ = true;
-      co_return Failure::none;
-    }
-    if (got.error != boost::asio::error::timed_out) co_return Failure::upstream_closed;
-    // While the client still sends its body it is evidently there.
-    if (!upload_.running() && connection_.stream().peer_closed()) co_return Failure::client_closed;
-  }
-}
-
-net::Task<Failure> Attempt::read_head() {
-  auto deadline = std::chrono::steady_clock::now() + upstream_.config().response_timeout;
-  for (;;) {
-    if (!exchange_.response.bytes.empty()) {
-      const auto progress = exchange_.response_parser.feed(exchange_.response);
-      if (progress == http::Progress::failed) co_return Failure::bad_response;
-      if (progress == http::Progress::complete) break;
-    }
-    const Failure failure = co_await read_more_head(deadline);
-    if (failure != Failure::none) co_return failure;
-    // The clock starts when the request has been sent, not while a long upload is under way.
-    if (upload_.running()) {
-      deadline = std::chrono::steady_clock::now() + upstream_.config().response_timeout;
+    } else if (got.error != boost::asio::error::timed_out) {
+      co_return Failure::upstream_closed;
+    } else if (uploading()) {
+      // The clock starts when the request has been sent, not while a long upload is under way.
+      left = upstream_.config().response_timeout;
+    } else {
+      left -= slice;
+      if (connection_.stream().peer_closed()) co_return Failure::client_closed;
     }
   }
   const auto error = http::check_response(exchange_.response, exchange_.request.method,
@@ -242,18 +241,6 @@ net::Task<Failure> Attempt::send_interim() {
   response.clear();
   exchange_.response_parser.reset();
   co_return Failure::none;
-}
-
-net::Task<Failure> Attempt::read_final_head() {
-  for (int interim = 0; interim <= interim_max; ++interim) {
-    Failure failure = co_await read_head();
-    if (failure != Failure::none) co_return failure;
-    const int status = exchange_.response.status;
-    if (status >= 200 || status == 101) co_return Failure::none;
-    failure = co_await send_interim();
-    if (failure != Failure::none) co_return failure;
-  }
-  co_return Failure::bad_response;
 }
 
 BodyKind Attempt::downstream_kind() const {
@@ -283,7 +270,8 @@ void Attempt::append_answer_head(BodyKind kind) {
   out.append("\r\n");
 }
 
-net::Task<Failure> Attempt::send_answer() {
+// The head and what came with it of the body: nearly always the whole answer.
+void Attempt::prepare_answer(net::Pieces& pieces, BodyPiece& piece, bool& ready) {
   http::ResponseHead& response = exchange_.response;
   const BodyKind kind = downstream_kind();
   if (kind == BodyKind::until_close) connection_.close_after_this();
@@ -291,33 +279,37 @@ net::Task<Failure> Attempt::send_answer() {
   exchange_.response_body.start(*stream_, response.body, response.bytes, response.head_size,
                                 exchange_.relay_down);
   response_framer_.start(kind);
+  pieces.add(exchange_.out.view());
+  ready = exchange_.response_body.next_buffered(piece);
+  if (ready && piece.outcome == BodyPiece::Outcome::data && kind != BodyKind::none) {
+    response_framer_.add(piece.data, piece.end, pieces);
+  }
+  exchange_.bytes_out = piece.data.size();
+}
+
+// Writes what is there and goes on with the rest of the body. `ready`: `piece` has been framed.
+net::Task<Failure> Attempt::relay_answer(net::Pieces pieces, BodyPiece piece, bool ready) {
   // An event stream ends with its session, not with the token that opened it.
   std::optional<SessionStreamGuard> session;
-  if (is_event_stream(response)) session.emplace(worker_, exchange_, connection_, *stream_);
-  net::Pieces pieces(exchange_.out.view());
-  BodyPiece piece;
-  bool ready = exchange_.response_body.next_buffered(piece);
-  for (bool first = true;; first = false) {
-    // The head goes out at once, even where the body takes its time (server-sent events).
-    if (!ready && !first) {
-      piece = co_await exchange_.response_body.next(upstream_.config().stream_idle_timeout);
-      ready = true;
-    }
+  if (is_event_stream(exchange_.response)) {
+    session.emplace(worker_, exchange_, connection_, *stream_);
+  }
+  const BodyKind kind = downstream_kind();
+  for (;;) {
     if (ready && piece.outcome == BodyPiece::Outcome::malformed) co_return Failure::bad_response;
-    if (session && session->revoked()) co_return Failure::session_ended;
-    if (ready && piece.outcome == BodyPiece::Outcome::failed) {
-      co_return upstream_failure(piece.error);
-    }
-    if (ready && kind != BodyKind::none) response_framer_.add(piece.data, piece.end, pieces);
+    // The head goes out at once, even where the body takes its time (server-sent events).
     answer_started_ = true;
-    exchange_.status = response.status;
+    exchange_.status = exchange_.response.status;
     const bool written = co_await connection_.write(pieces);
     if (!written) co_return Failure::client_closed;
-    exchange_.bytes_out += piece.data.size();
     if (ready && piece.end) co_return Failure::none;
+    piece = co_await exchange_.response_body.next(upstream_.config().stream_idle_timeout);
+    ready = true;
+    if (session && session->revoked()) co_return Failure::session_ended;
+    if (piece.outcome == BodyPiece::Outcome::failed) co_return upstream_failure(piece.error);
     pieces = net::Pieces();
-    piece = BodyPiece{};
-    ready = exchange_.response_body.next_buffered(piece);
+    if (kind != BodyKind::none) response_framer_.add(piece.data, piece.end, pieces);
+    exchange_.bytes_out += piece.data.size();
   }
 }
 
@@ -338,7 +330,7 @@ net::Task<Failure> Attempt::switch_protocols() {
 // provably over on both sides (SECURITY P13, D28).
 void Attempt::settle() {
   const http::ResponseHead& response = exchange_.response;
-  const bool clean = request_sent_ && !upload_.running() && response.keep_alive &&
+  const bool clean = request_sent_ && response.keep_alive &&
                      exchange_.response_body.at_end() && exchange_.response_body.rest().empty() &&
                      response.body.kind != BodyKind::until_close && response.status != 101;
   if (!clean) {
@@ -353,22 +345,54 @@ void Attempt::settle() {
   upstream_.give_back(std::move(stream_));
 }
 
-net::Task<Failure> Attempt::run(bool fresh) {
-  Failure failure = co_await obtain(fresh);
-  if (failure != Failure::none) co_return failure;
-  failure = co_await send_request();
-  if (failure == Failure::none) {
-    failure = co_await read_final_head();
-    if (failure == Failure::none) {
-      const bool switched = exchange_.response.status == 101;
-      if (switched) {
-        failure = co_await switch_protocols();
-      } else {
-        failure = co_await send_answer();
-      }
-    }
+// From a connection to the head of the final answer.
+net::Task<Failure> Attempt::ask(bool fresh) {
+  Failure failure = Failure::none;
+  if (fresh || !take_waiting_connection()) {
+    failure = co_await connect();
+    if (failure != Failure::none) co_return failure;
   }
-  co_await stop_upload();
+  net::Pieces pieces;
+  failure = prepare_request(pieces);
+  if (failure != Failure::none) co_return failure;
+  if (!stream_->try_write(pieces)) {
+    const auto error =
+        co_await stream_->write_all(pieces, upstream_.config().stream_idle_timeout);
+    if (error) co_return upstream_failure(error);
+  }
+  if (!request_sent_) {
+    upload_.emplace(worker_.executor);
+    upload_->start(upload_rest());
+  }
+  failure = co_await read_head();
+  for (int interim = 0; failure == Failure::none && is_interim(exchange_.response); ++interim) {
+    if (interim == interim_max) co_return Failure::bad_response;
+    failure = co_await send_interim();
+    if (failure != Failure::none) co_return failure;
+    failure = co_await read_head();
+  }
+  co_return failure;
+}
+
+net::Task<Failure> Attempt::answer() {
+  if (exchange_.response.status == 101) co_return co_await switch_protocols();
+  net::Pieces pieces;
+  BodyPiece piece;
+  bool ready = false;
+  prepare_answer(pieces, piece, ready);
+  const bool is_whole = ready && piece.end && piece.outcome == BodyPiece::Outcome::data;
+  if (is_whole) {
+    answer_started_ = true;
+    exchange_.status = exchange_.response.status;
+    if (connection_.stream().try_write(pieces)) co_return Failure::none;
+  }
+  co_return co_await relay_answer(pieces, piece, ready);
+}
+
+net::Task<Failure> Attempt::run(bool fresh) {
+  Failure failure = co_await ask(fresh);
+  if (failure == Failure::none) failure = co_await answer();
+  if (uploading()) co_await stop_upload();
   if (failure == Failure::none) {
     settle();
   } else if (stream_) {
@@ -416,7 +440,6 @@ net::Task<Forwarded> forward(WorkerState& worker, Connection& connection, Exchan
   Forwarded result;
   Upstream& upstream = *exchange.local->upstreams[exchange.decision.route->upstream];
   exchange.upstream = upstream.config().endpoints.front();
-  const auto began = std::chrono::steady_clock::now();
   bool retry = false;
   {
     Attempt attempt(worker, connection, exchange, upstream);
@@ -433,7 +456,7 @@ net::Task<Forwarded> forward(WorkerState& worker, Connection& connection, Exchan
     result.answer_started = attempt.answer_started();
   }
   exchange.upstream_duration = std::chrono::duration_cast<std::chrono::microseconds>(
-      std::chrono::steady_clock::now() - began);
+      std::chrono::steady_clock::now() - exchange.began);
   co_return result;
 }
 

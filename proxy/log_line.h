@@ -105,10 +105,28 @@ inline void append_code_unit(std::string& out, std::uint32_t unit) {
   }
 }
 
-// The inside of a JSON string (RFC 8259 section 7); bytes that are no UTF-8 become U+FFFD.
+// Printable ASCII that stands for itself in a JSON string.
+inline constexpr std::array<bool, 256> verbatim = [] {
+  std::array<bool, 256> table{};
+  for (std::size_t c = 0x20; c < 0x7F; ++c) table[c] = c != '"' && c != '\\';
+  return table;
+}();
+
+inline std::size_t verbatim_prefix(std::string_view text) {
+  std::size_t length = 0;
+  while (length < text.size() && verbatim[static_cast<unsigned char>(text[length])]) ++length;
+  return length;
+}
+
+// The inside of a JSON string (RFC 8259 section 7); bytes that are no UTF-8 become U+FFFD. Nearly
+// every value is one run that is copied as it stands.
 inline void append_escaped(std::string& out, std::string_view text, std::size_t bytes_max) {
   std::size_t at = 0;
   while (at < text.size()) {
+    const std::size_t run = verbatim_prefix(text.substr(at, bytes_max - at));
+    out.append(text.substr(at, run));
+    at += run;
+    if (at == text.size()) return;
     const Sequence sequence = sequence_at(text.substr(at));
     const std::size_t length = sequence.length == 0 ? 1 : sequence.length;
     if (at + length > bytes_max) {

@@ -34,16 +34,19 @@ Upstream::Upstream(const config::Upstream& config, const net::Executor& executor
   idle_.reserve(config.max_idle_connections);
 }
 
+bool Upstream::is_too_old(const Idle& idle) const {
+  return (wheel_.now_tick() - idle.since + 1) * net::Wheel::tick_length >=
+         config_.idle_connection_timeout;
+}
+
 std::unique_ptr<net::Stream> Upstream::take_idle() {
   if (idle_.empty()) return nullptr;
-  auto stream = std::move(idle_.back().stream);
-  const auto since = idle_.back().since;
-  idle_.pop_back();
-  // The newest is too old: so are all others.
-  if (std::chrono::steady_clock::now() - since >= config_.idle_connection_timeout) {
-    idle_.clear();
+  if (is_too_old(idle_.back())) {
+    idle_.clear();  // the newest is too old: so are all others
     return nullptr;
   }
+  auto stream = std::move(idle_.back().stream);
+  idle_.pop_back();
   return stream;
 }
 
@@ -83,12 +86,12 @@ net::Task<net::ConnectResult> Upstream::connect() {
 void Upstream::give_back(std::unique_ptr<net::Stream> stream) {
   if (config_.max_idle_connections == 0) return;
   if (idle_.size() >= config_.max_idle_connections) idle_.erase(idle_.begin());
-  idle_.push_back({std::move(stream), std::chrono::steady_clock::now()});
+  idle_.push_back({std::move(stream), wheel_.now_tick()});
 }
 
-void Upstream::close_idle(std::chrono::steady_clock::time_point now) {
+void Upstream::close_idle() {
   std::size_t old = 0;
-  while (old < idle_.size() && now - idle_[old].since >= config_.idle_connection_timeout) ++old;
+  while (old < idle_.size() && is_too_old(idle_[old])) ++old;
   idle_.erase(idle_.begin(), idle_.begin() + static_cast<std::ptrdiff_t>(old));
 }
 

@@ -26,7 +26,7 @@ class Upstream {
   [[nodiscard]] net::Task<net::ConnectResult> connect();
   void give_back(std::unique_ptr<net::Stream> stream);
   // Closes what has been idle for too long; called at each tick.
-  void close_idle(std::chrono::steady_clock::time_point now);
+  void close_idle();
 
   [[nodiscard]] const config::Upstream& config() const { return config_; }
   // host:port for the Host field where the client's is not passed on.
@@ -36,7 +36,7 @@ class Upstream {
  private:
   struct Idle {
     std::unique_ptr<net::Stream> stream;
-    std::chrono::steady_clock::time_point since;
+    std::int64_t since;  // the wheel's tick
   };
   [[nodiscard]] net::Task<boost::system::error_code> look_up();
 
@@ -45,6 +45,8 @@ class Upstream {
   net::Wheel& wheel_;
   net::Endpoint endpoint_;
   std::string authority_;
+  [[nodiscard]] bool is_too_old(const Idle& idle) const;
+
   std::vector<Idle> idle_;  // oldest first
   std::vector<std::string> addresses_;
   std::chrono::steady_clock::time_point looked_up_{};

@@ -62,9 +62,8 @@ net::Task<void> Worker::tick_loop() {
   for (;;) {
     tick.expires_after(net::Wheel::tick_length);
     co_await tick.async_wait(as_result);
-    const auto now = Clock::now();
-    wheel_.advance(now);
-    for (const auto& upstream : state_.local->upstreams) upstream->close_idle(now);
+    wheel_.advance(Clock::now());
+    for (const auto& upstream : state_.local->upstreams) upstream->close_idle();
     const auth::Time wall = wall_clock();
     state_.flush_proofs(wall);
     state_.revocations.sweep(wall);

@@ -107,7 +107,7 @@ std::span<char> Buffer::reserve(std::size_t bytes) {
   return {data_ + size_, room()};
 }
 
-void Buffer::append(std::string_view bytes) {
+void Buffer::append_growing(std::string_view bytes) {
   if (bytes.empty()) return;
   std::memcpy(reserve(bytes.size()).data(), bytes.data(), bytes.size());
   size_ += bytes.size();

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstring>
 #include <span>
 #include <string_view>
 
@@ -28,7 +29,11 @@ class Buffer {
   // Room that is there without growing; empty when the buffer holds no storage.
   [[nodiscard]] std::size_t room() const { return capacity_ - size_; }
   void commit(std::size_t bytes) { size_ += bytes; }
-  void append(std::string_view bytes);
+  void append(std::string_view bytes) {
+    if (bytes.size() > room() || bytes.empty()) return append_growing(bytes);
+    std::memcpy(data_ + size_, bytes.data(), bytes.size());
+    size_ += bytes.size();
+  }
   // Drops the first `bytes` and moves the rest to the front.
   void consume(std::size_t bytes);
   void clear() { size_ = 0; }
@@ -36,6 +41,8 @@ class Buffer {
   void release();
 
  private:
+  void append_growing(std::string_view bytes);
+
   char* data_ = nullptr;
   std::size_t size_ = 0;
   std::size_t capacity_ = 0;

@@ -136,6 +136,8 @@ IoResult Stream::write_now(Pieces& pieces) {
   return result;
 }
 
+bool Stream::try_write(Pieces& pieces) { return !write_now(pieces).error && pieces.empty(); }
+
 IoResult Stream::read_now(std::span<char> into) {
   IoResult result;
   ssize_t got = 0;

@@ -65,6 +65,9 @@ class Stream {
   // Writes everything; the timeout is for each piece of progress.
   [[nodiscard]] Task<boost::system::error_code> write_all(Pieces pieces,
                                                           std::chrono::milliseconds timeout);
+  // True when the kernel took everything at once. Otherwise `pieces` holds the rest and write_all()
+  // goes on, or finds the error again. Most answers end here and spare the coroutine.
+  [[nodiscard]] bool try_write(Pieces& pieces);
   // What the kernel takes now, without waiting; would_block when that is nothing.
   [[nodiscard]] IoResult write_now(Pieces& pieces);
   // What is there now, without waiting; would_block when that is nothing.
