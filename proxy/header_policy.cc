@@ -155,7 +155,11 @@ std::optional<std::string> HeaderPolicy::identity_lines(const auth::Principal& p
   for (const config::IdentityHeader& entry : identity_) {
     const std::string value = auth::claim_text(principal, entry.claim);
     if (value.empty()) continue;
-    if (!auth::is_safe_header_value(value)) return std::nullopt;
+    if (!auth::is_safe_header_value(value)) {
+      // "José" is a name to be shown, not one to decide by: it is left out instead of refused.
+      if (entry.claim == "name") continue;
+      return std::nullopt;
+    }
     lines += entry.header + ": " + value + "\r\n";
   }
   return lines;

@@ -7,7 +7,6 @@
 #include <random>
 
 #include "allocations.h"
-#include "auth/siphash.h"
 
 namespace auth {
 namespace {
@@ -204,35 +203,6 @@ TEST(TokenCache, AgreesWithAPlainModelOverRandomOperations) {
     }
     ASSERT_EQ(cache.size(), model.size()) << step;
   }
-}
-
-TEST(SipHash, DependsOnSeedLengthAndEveryByte) {
-  const SipSeed seed{1, 2};
-  const std::string text = "some text of more than two words";
-  const auto hash = siphash(seed, text);
-  EXPECT_NE(siphash({1, 3}, text), hash);
-  EXPECT_NE(siphash({2, 2}, text), hash);
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    auto other = text;
-    other[i] = static_cast<char>(other[i] ^ 1);
-    EXPECT_NE(siphash(seed, other), hash) << i;
-    EXPECT_NE(siphash(seed, text.substr(0, i)), hash) << i;
-  }
-  EXPECT_NE(siphash(seed, text + '\0'), hash);
-  EXPECT_NE(siphash(seed, ""), siphash(seed, std::string_view("\0", 1)));
-}
-
-// The first outputs for the key 00 01 .. 0f and the messages "", 00, 00 01, ... of the authors'
-// program with one and three rounds.
-TEST(SipHash, KnownAnswers) {
-  std::string random;
-  for (int i = 0; i < 16; ++i) {
-    random.push_back(static_cast<char>(i));
-  }
-  const auto seed = seed_from(random);
-  EXPECT_EQ(siphash(seed, ""), 0xabac0158050fc4dcu);
-  EXPECT_EQ(siphash(seed, std::string_view("\0", 1)), 0xc9f49bf37d57ca93u);
-  EXPECT_EQ(siphash(seed, std::string_view("\0\1", 2)), 0x82cb9b024dc7d44du);
 }
 
 }  // namespace
