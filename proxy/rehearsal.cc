@@ -102,11 +102,11 @@ std::string_view endpoint_name(endpoints::Endpoint endpoint) {
 void print(const Decision& decision, const Runtime& runtime, std::ostream& out) {
   switch (decision.kind) {
     case Decision::Kind::forward:
-      out << "forward  " << decision.path << " to upstream "
+      out << "allow    forwarded as " << decision.path << " to upstream "
           << runtime.config.upstreams[decision.route->upstream].name << '\n';
       break;
     case Decision::Kind::serve:
-      out << "serve    our endpoint " << endpoint_name(decision.endpoint) << '\n';
+      out << "answer   by our endpoint " << endpoint_name(decision.endpoint) << '\n';
       break;
     case Decision::Kind::reject:
       out << "reject   " << decision.status << ' ' << decision.error << '\n';
@@ -116,7 +116,7 @@ void print(const Decision& decision, const Runtime& runtime, std::ostream& out) 
       break;
   }
   if (decision.route != nullptr) {
-    out << "rule     " << decision.route->name;
+    out << "rule     " << decision.route->name << (decision.route->is_public ? ", public" : "");
     if (decision.route->at.line != 0) {
       out << " (" << runtime.config.file << ':' << decision.route->at.line << ')';
     }
