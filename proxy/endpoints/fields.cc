@@ -127,7 +127,7 @@ void Fields::add(std::string_view name, std::string_view value) {
 
 FieldsProblem read_fields(const http::RequestHead& head, std::string_view body,
                           std::span<const std::string_view> wanted, Fields& fields) {
-  if (body.size() > body_bytes_max) return {413, "too_large", "The body is too large."};
+  if (body.size() > body_bytes_max) return {413, "body_too_large", "The body is too large."};
   if (body.empty()) return {};
   int types = 0;
   for (const http::Field& field : head.fields) {
