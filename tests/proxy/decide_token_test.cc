@@ -37,6 +37,18 @@ TEST_F(Decide, AUserWideRevocationRefusesWhatWasIssuedNotAfterItsSecond) {
   EXPECT_EQ(decided("GET /a", Shows::foreign), "forward /a for idp:alice by default");
 }
 
+TEST_F(Decide, ARevocationIsAboutOurUserNotAboutAnotherIssuersOfThatName) {
+  config::Config config = house_config();
+  config.tokens.trusted_issuers.front().subject_prefix = "";
+  compile_again(config);
+  revocations_.add({"", "alice", noon + std::chrono::minutes{1}, noon + std::chrono::hours{1},
+                    store::RevokeReason::logout_all});
+  hold({
+      {"GET /a", Shows::alice, "401 unauthorized (revoked)"},
+      {"GET /a", Shows::foreign, "forward /a for alice by default"},
+  });
+}
+
 TEST_F(Decide, ATokenExpiresInTheCacheToo) {
   const auto exp = noon + runtime_->config.tokens.access.life;
   const auto before = exp - std::chrono::milliseconds{1};

@@ -397,14 +397,16 @@ TEST(Runtime, ConfiguredKeysTakeThePlaceOfThoseMadeAtStart) {
   EXPECT_EQ(refresh_token_of(*second), refresh_token_of(*runtime_of(small_config())));
 }
 
-TEST(Runtime, GivenUsersStandInForAFileAndAreKeptOverAReload) {
+TEST(Runtime, GivenUsersStandInForAFile) {
   const auto users = std::make_shared<const auth::Users>(
       std::vector<auth::User>{{.username = "admin", .password_hash = "", .email = "", .name = "",
                                .groups = {}, .scopes = {}, .claims = {}}});
   const Compiled first = compile(small_config(), nullptr, users);
   ASSERT_NE(first.runtime, nullptr);
   EXPECT_NE(first.runtime->users->find("admin"), nullptr);
-  EXPECT_EQ(runtime_of(small_config(), first.runtime.get())->users, users);
+  const Compiled second = compile(small_config(), first.runtime.get(), users);
+  ASSERT_NE(second.runtime, nullptr);
+  EXPECT_EQ(second.runtime->users, users);
 }
 
 TEST(Runtime, CookieNamesPromiseWhatTheirAttributesKeep) {
