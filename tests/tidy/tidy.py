@@ -128,7 +128,8 @@ def check_first_comment(path, text):
         yield 1, "a header has #pragma once"
     if path.endswith(".py") and '"""' not in text[:200]:
         yield 1, "a file begins with a comment that says what it is for"
-    if "." not in Path(path).name and path.startswith(("scripts/", ".ci/")) and not (len(first) > 1 and first[1].startswith("# ")):
+    is_script = path.startswith(("scripts/", ".ci/")) and "." not in Path(path).name
+    if is_script and not (len(first) > 1 and first[1].startswith("# ")):
         yield 1, "a script begins with a comment that says what it is for"
 
 

@@ -5,7 +5,7 @@ import base64
 import json
 import os
 import re
-import signal
+from signal import SIGTERM
 import subprocess
 import threading
 import time
@@ -187,7 +187,7 @@ class Gate:
     def signal(self, number):
         self.process.send_signal(number)
 
-    def stop(self, number=signal.SIGTERM, expect=0, seconds=20):
+    def stop(self, number=SIGTERM, expect=0, seconds=20):
         """Ends it, if it still runs, and checks how it ended."""
         if self.process.poll() is None:
             self.process.send_signal(number)
