@@ -2,13 +2,16 @@
 build), GATEHOUSE_VECTORS the directory of other people's test vectors."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 import yaml
 
 from support.backend import Backend
-from support.gate import BINARY, ROOT, USERS, Gate, Keys, base_config, merge
+from support.gate import BINARY, ROOT, SLOW, USERS, Gate, Keys, base_config, merge
+
+GUARD = 60 + 15 * SLOW  # seconds
 
 
 def pytest_configure(config):
@@ -24,6 +27,17 @@ def pytest_sessionstart(session):
 @pytest.fixture(scope="session")
 def keys(tmp_path_factory):
     return Keys(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture(autouse=True)
+def guard():
+    """A test that hangs fails instead of holding up everything behind it."""
+    def give_up(*_):
+        raise AssertionError(f"still running after {GUARD:.0f} s")
+    signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, GUARD)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 class Starter:

@@ -300,7 +300,7 @@ def test_good_logins_are_never_counted(start):
 
 
 def test_ban_ends(start):
-    gate = throttled(start, account_and_address="2/500ms", ban="500ms")
+    gate = throttled(start, account_and_address="2/1s", ban="1s")
     fail(gate, 3)
     assert gate.try_login().status == 429
     gate.wait_for(lambda: gate.try_login().status == 200, "the end of the ban")
