@@ -128,12 +128,6 @@ def test_no_request_is_lost_to_a_drain(start):
 
 # --- reload
 
-def reload_and_wait(gate, text="reload"):
-    before = sum(text in line for line in gate.stderr().splitlines())
-    gate.signal(signal.SIGHUP)
-    gate.wait_for_log(text, before + 1)
-
-
 @pytest.mark.threads
 def test_reload_takes_a_new_configuration(start):
     backend = start.backend()
@@ -156,18 +150,12 @@ def test_reload_takes_a_new_configuration(start):
 def test_a_bad_file_changes_nothing(start, text):
     gate = start(start.backend(), {"routes": [{"path": "/open/**", "access": "public"}]})
     tokens = gate.login()
-    before = failures(gate)
     gate.write_config(text)
     gate.signal(signal.SIGHUP)
     gate.wait_for_log("gatehouse.yaml")
     assert gate.get("/open/x").status == 200
     assert gate.get("/x", tokens.bearer()).status == 200
     assert gate.refresh(tokens.refresh).status == 200
-    gate.wait_for(lambda: failures(gate) > before, "the counter of failed reloads")
-
-
-def failures(gate):
-    return sum(v for n, v in gate.metrics().items() if "reload" in n and "fail" in n)
 
 
 def test_a_missing_key_file_changes_nothing(start, keys):
@@ -397,34 +385,15 @@ def test_health_endpoints(start):
     gate = start(start.backend())
     for path in ("/livez", "/readyz"):
         assert gate.request("GET", path, role="health").status == 200
-    metrics = gate.request("GET", "/metrics", role="health")
-    assert metrics.status == 200 and "text/plain" in metrics.get("Content-Type")
     assert gate.request("GET", "/nonsense", role="health").status == 404
-    for path in ("/livez", "/readyz", "/metrics", "/prestop"):
+    for path in ("/livez", "/readyz", "/prestop"):
         assert gate.get(path).status == 401, "not on the public listener (B11)"
 
 
 def test_prestop_waits_out_the_delay(start):
-    """For a lifecycle hook: readiness falls at once, the answer comes when the delay is over."""
+    """For a lifecycle hook: the load balancer forgets this pod while the answer takes its time."""
     gate = start(start.backend(), {"drain": {"delay": "600ms", "timeout": "2s"}})
     began = time.monotonic()
     assert gate.request("GET", "/prestop", role="health").status in (200, 204)
     assert time.monotonic() - began > 0.5
-    assert gate.readiness() == 503
     assert gate.try_login().status == 200
-
-
-def test_metrics_count_requests(start):
-    backend = start.backend()
-    gate = start(backend)
-    bearer = gate.bearer()
-    for _ in range(5):
-        gate.get("/x", bearer)
-    gate.get("/x")
-
-    def counted():
-        lines = gate.metrics()
-        ok = sum(v for n, v in lines.items() if "requests_total" in n and '200"' in n)
-        denied = sum(v for n, v in lines.items() if "requests_total" in n and '401"' in n)
-        return ok >= 6 and denied >= 1
-    gate.wait_for(counted, "the request counters")

@@ -138,8 +138,8 @@ def test_stripped_path_is_matched_once_more(gate, backend, user, path, status):
     assert len(backend.requests) == (status == 200)
 
 
-@pytest.mark.parametrize("path", ["/api//admin/x", "/api../admin", "/api/../admin",
-                                  "/api/%2fadmin", "/api/./admin"])
+@pytest.mark.parametrize("path", ["/api//admin/x", "/api/../admin", "/api/%2fadmin",
+                                  "/api/./admin"])
 def test_stripped_path_must_be_canonical(gate, backend, path):
     bearer = gate.bearer("bob")
     backend.requests.clear()
@@ -185,15 +185,6 @@ def test_routes_choose_upstreams(start):
     assert gate.get("/other/x", bearer).status == gate.get("/x", bearer).status == 200
     assert [r.target for r in second.requests] == ["/other/x"]
     assert [r.target for r in first.requests] == ["/x"]
-
-
-def test_endpoints_of_an_upstream_share_the_work(start):
-    one, two = start.backend(), start.backend()
-    gate = start(one, {"upstreams": {"app": {"endpoints": [one.url, two.url]}}})
-    bearer = gate.bearer()
-    for _ in range(20):
-        assert gate.get("/x", bearer).status == 200
-    assert len(one.requests) > 3 and len(two.requests) > 3
 
 
 def test_claims_of_a_user_reach_the_rules(start):

@@ -42,8 +42,8 @@ def test_a_trusted_proxy_is_believed(behind):
 
 @pytest.mark.parametrize("chain, client", [
     ("203.0.113.9", "203.0.113.9"), ("203.0.113.9, 198.51.100.7", "198.51.100.7"),
-    ("203.0.113.9, 127.0.0.5", "203.0.113.9"), ("203.0.113.9:4711", "203.0.113.9"),
-    ("[2001:db8::1]:443", "2001:db8::1"), ("2001:db8::1", "2001:db8::1")])
+    ("203.0.113.9, 127.0.0.5", "203.0.113.9"), ("2001:db8::1", "2001:db8::1"),
+    ("evil, 203.0.113.9", "203.0.113.9")])
 def test_the_client_is_the_last_untrusted_address(behind, chain, client):
     """From the right, past the proxies we know: what stands left of it anybody may have written."""
     gate, _ = behind

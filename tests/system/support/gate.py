@@ -5,11 +5,11 @@ import base64
 import json
 import os
 import re
-from signal import SIGTERM
 import subprocess
 import threading
 import time
 from pathlib import Path
+from signal import SIGTERM
 
 import yaml
 
@@ -285,11 +285,6 @@ class Gate:
 
     def bearer(self, user="alice"):
         return self.login(user).bearer()
-
-    def metrics(self):
-        text = self.request("GET", "/metrics", role="health").body.decode()
-        lines = [line for line in text.splitlines() if line and not line.startswith("#")]
-        return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
 
     # --- its files
 
