@@ -35,6 +35,7 @@ def test_drain_finishes_what_runs(start, number):
     go_on = slow_answer(backend)
     with gate.connect() as busy, gate.connect() as idle:
         assert idle.request("GET", "/x", bearer).status == 200
+        backend.arrived.clear()
         busy.send(render("GET", "/slow", bearer))
         assert backend.arrived.wait(5)
         gate.signal(number)

@@ -219,7 +219,7 @@ def test_reuse_is_audited(gate):
     gate.refresh(refreshed(second))
     pass_grace()
     gate.refresh(first.refresh)
-    gate.wait_for_record(event="reuse", user="bob", session_id=first.claims()["sid"])
+    gate.wait_for_record(outcome="reuse", user="bob", session_id=first.claims()["sid"])
 
 
 def test_sessions_are_independent(gate):
