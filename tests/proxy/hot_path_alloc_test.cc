@@ -250,6 +250,11 @@ TEST(HotPath, ARequestWithAKnownTokenAllocatesNothing) {
   EXPECT_EQ(allocations_of(1, 10'000, false), 0U);
 }
 
+TEST(HotPath, WithSeveralClientsFramesAreRecycledButForAFew) {
+  // Frames of different sizes share one list, which takes a while to hold what every mix needs.
+  EXPECT_LE(allocations_of(8, 10'000, false), 100U);
+}
+
 TEST(HotPath, ItsAccessLineAllocatesNothingEither) {
   // But for the buffer that hands lines over to the writer's thread: while that thread is behind,
   // the buffer doubles, a few times at most before its bound.
