@@ -95,10 +95,10 @@ TEST_F(Decide, OurTokensProveTheirGenerationOnceGraceIsOver) {
 
 TEST_F(Decide, AnIdentityThatCouldNotStandInAHeaderIsRefused) {  // A08
   config::Config config = house_config();
-  config.identity.preset = config::IdentityPreset::authelia;
+  config.identity.headers.push_back({"X-Department", "department", {}});
   compile_again(config);
   auth::AccessClaims claims = claims_of("zoe");
-  claims.name = "Zo\xc3\xab";
+  claims.claims["department"] = "f\xc3\xaate";
   const std::string field = "Authorization: Bearer " + token_for(*runtime_, claims) + "\r\n";
   const std::string refused = decided("GET /a", Shows::nothing, field);
   EXPECT_TRUE(refused.starts_with("401") || refused.starts_with("403")) << refused;

@@ -269,6 +269,14 @@ TEST(HeaderPolicy, AValueThatCouldNotStandInAHeaderRefusesTheIdentity) {  // A08
   EXPECT_EQ(policy.identity_lines(sly), "X-Forwarded-User: sly\r\nX-Forwarded-Groups: staff\r\n");
 }
 
+TEST(HeaderPolicy, ANameForShowThatCouldNotStandInAHeaderIsLeftOut) {
+  auth::Principal zoe;
+  zoe.subject = "zoe";
+  zoe.name = "Zo\xc3\xab";
+  EXPECT_EQ(policy_with(config::IdentityPreset::authelia).identity_lines(zoe),
+            "Remote-User: zoe\r\n");
+}
+
 TEST(HeaderPolicy, WritesItsOwnForwardingFields) {
   http::Buffer out;
   HeaderPolicy::append_forwarding({"192.0.2.7", "", "http", "app.example.com:8080", "8080", "id1"},
