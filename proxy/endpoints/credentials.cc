@@ -56,7 +56,7 @@ auth::Result<AccessToken> issue_access(const Context& context, const Grant& gran
   claims.generation = grant.generation;
   claims.authenticated_at = grant.authenticated_at;
   auto token = auth::issue_access_token(context.runtime.access_keys, tokens.issuer, tokens.audience,
-                                        claims, context.now, life);
+                                        claims, std::max(context.now, grant.not_before), life);
   if (!token) {
     // A user whose entry cannot stand in a header would be locked out without a word otherwise.
     context.log.write(Level::error, "no access token could be made",

@@ -29,6 +29,9 @@ struct Grant {
   std::uint64_t generation = 0;       // of the refresh token it is answered with
   auth::Time authenticated_at{};
   auth::Time session_ends_at{};       // the token never outlives it
+  // The session's beginning where the store dates it ahead of now: a user-wide revocation refuses
+  // every token of its second, so a login right behind it is dated into the next.
+  auth::Time not_before{};
   std::vector<std::string> scopes;
 };
 struct AccessToken {

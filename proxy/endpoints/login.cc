@@ -142,13 +142,14 @@ net::Task<Reply> open_session(const Context& context, const Request& request,
   const auth::Result<auth::FamilyId> family = auth::new_family_id();
   if (!family) co_return no_token_reply(family.error());
   const config::RefreshTokens& rules = context.runtime.config.tokens.refresh;
-  const Grant grant{.user = user,
-                    .family = *family,
-                    .generation = 0,
-                    .authenticated_at = context.now,
-                    .session_ends_at = context.now + rules.absolute_life,
-                    .scopes = user.scopes};
-  const auth::Result<AccessToken> access = issue_access(context, grant);
+  Grant grant{.user = user,
+              .family = *family,
+              .generation = 0,
+              .authenticated_at = context.now,
+              .session_ends_at = context.now + rules.absolute_life,
+              .not_before = {},
+              .scopes = user.scopes};
+  auth::Result<AccessToken> access = issue_access(context, grant);
   if (!access) co_return no_token_reply(access.error());
 
   const store::NewSession wish = new_session(context, request, user, *family);
@@ -158,6 +159,12 @@ net::Task<Reply> open_session(const Context& context, const Request& request,
           {.event = "login", .outcome = "failed", .reason = store::name(session.error()),
            .user = user.username});
     co_return unavailable_reply(store::name(session.error()));
+  }
+
+  if (session->created_at > context.now) {
+    grant.not_before = session->created_at;
+    access = issue_access(context, grant);
+    if (!access) co_return no_token_reply(access.error());
   }
 
   auth::RefreshToken refresh;

@@ -156,6 +156,7 @@ Reply answer(const Context& context, const TokenAsk& ask, const auth::User& user
               .generation = rotated.rotation.generation,
               .authenticated_at = rotated.session.created_at,
               .session_ends_at = shown.expires_at,
+              .not_before = rotated.session.created_at,
               .scopes = user.scopes};
   if (!narrow(ask.scope, grant.scopes)) {
     return refusal(Shape::oauth, 400, "invalid_scope", "The scope may not be widened.");
