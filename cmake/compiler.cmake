@@ -29,7 +29,7 @@ if(GATEHOUSE_SANITIZE)
   add_compile_options(-fsanitize=${GATEHOUSE_SANITIZE} -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${GATEHOUSE_SANITIZE})
   if(GATEHOUSE_SANITIZE MATCHES "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    # Asio's fences: GCC says that ThreadSanitizer does not model them; nothing of ours relies on them.
+    # GCC warns that ThreadSanitizer does not model Asio's fences; nothing of ours relies on them.
     add_compile_options(-Wno-tsan)
   endif()
   if(GATEHOUSE_SANITIZE MATCHES "undefined")

@@ -48,7 +48,7 @@ class BodyReader {
 
   net::Stream* stream_ = nullptr;
   http::Body body_;
-  http::Buffer* input_ = nullptr;   // where unread() lies: first behind the head, then relay_
+  http::Buffer* input_ = nullptr;  // where unread() lies: first behind the head, then relay_
   http::Buffer* relay_ = nullptr;
   std::size_t position_ = 0;
   std::uint64_t remaining_ = 0;

@@ -2,13 +2,12 @@
 // each has a message that says what to write instead.
 #include "proxy/cli.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <sstream>
 #include <string_view>
 #include <utility>
-
-#include <CLI/CLI.hpp>
 
 namespace proxy {
 namespace {
@@ -124,15 +123,13 @@ struct Parser {
   Parser();
   CLI::App* add(const char* name, Command::Verb verb, const char* summary, const char* footer);
   void add_config(CLI::App* to) {
-    to->add_option("-c,--config", command.config_file, "The configuration file")
-        ->type_name("FILE");
+    to->add_option("-c,--config", command.config_file, "The configuration file")->type_name("FILE");
   }
   void add_serving(CLI::App* to) {
     add_config(to);
     to->add_option("--upstream", command.upstream, "Serve this application without a file")
         ->type_name("URL");
-    to->add_option("--listen", command.listen,
-                   "Where, with --upstream (default 127.0.0.1:8080)")
+    to->add_option("--listen", command.listen, "Where, with --upstream (default 127.0.0.1:8080)")
         ->type_name("ADDRESS");
   }
   void add_policy(CLI::App* to);
@@ -152,7 +149,8 @@ CLI::App* Parser::add(const char* name, Command::Verb verb, const char* summary,
 void Parser::add_policy(CLI::App* to) {
   add_config(to);
   to->add_option("--method", command.method, "The request's method")
-      ->type_name("METHOD")->capture_default_str();
+      ->type_name("METHOD")
+      ->capture_default_str();
   to->add_option("--path", command.path, "The request's path")->type_name("PATH");
   to->add_option("--host", command.host, "The request's host")->type_name("HOST");
   to->add_option("--user", command.user, "Who asks: a username of the users file")
@@ -178,11 +176,14 @@ Parser::Parser() {
   add("hash-password", Verb::hash_password, "Make a hash for the users file", hash_footer);
   add("keygen", Verb::keygen, "Make a signing key", keygen_footer)
       ->add_option("--algorithm", command.algorithm, "What the key signs with")
-      ->type_name("NAME")->capture_default_str();
+      ->type_name("NAME")
+      ->capture_default_str();
   add_policy(add("policy", Verb::policy, "Say what would be done with a request", policy_footer));
   add("healthcheck", Verb::healthcheck, "Ask a running Gatehouse whether it is well",
       healthcheck_footer)
-      ->add_option("--url", command.url, "What to ask")->type_name("URL")->capture_default_str();
+      ->add_option("--url", command.url, "What to ask")
+      ->type_name("URL")
+      ->capture_default_str();
   add("version", Verb::version, "Print version, compiler and libraries", version_footer);
 }
 
@@ -190,7 +191,9 @@ std::string Parser::choose_verb() {
   using Verb = Command::Verb;
   const int shorts = int{short_check} + int{short_config} + int{short_version};
   for (const auto& [sub, verb] : verbs) {
-    if (!sub->parsed()) { continue; }
+    if (!sub->parsed()) {
+      continue;
+    }
     command.verb = verb;
     const auto* own_config = sub->get_option_no_throw("--config");
     if (own_config != nullptr && own_config->count() > 0 && app.count("--config") > 0) {
@@ -198,10 +201,18 @@ std::string Parser::choose_verb() {
     }
     return shorts == 0 ? "" : "-t, -T and -V stand for a command and go with no other";
   }
-  if (shorts > 1) { return "only one of -t, -T and -V can be used"; }
-  if (short_check) { command.verb = Verb::check; }
-  if (short_config) { command.verb = Verb::config; }
-  if (short_version) { command.verb = Verb::version; }
+  if (shorts > 1) {
+    return "only one of -t, -T and -V can be used";
+  }
+  if (short_check) {
+    command.verb = Verb::check;
+  }
+  if (short_config) {
+    command.verb = Verb::config;
+  }
+  if (short_version) {
+    command.verb = Verb::version;
+  }
   return "";
 }
 
@@ -213,15 +224,23 @@ std::string Parser::usage_error() const {
     return has_file ? "--config and --upstream exclude each other"
                     : "needs --config FILE, or --upstream URL to serve without a file";
   }
-  if (!command.upstream.empty() && !is_run) { return "--upstream goes with run only"; }
+  if (!command.upstream.empty() && !is_run) {
+    return "--upstream goes with run only";
+  }
   if (!command.listen.empty() && command.upstream.empty()) {
     return "--listen goes with --upstream; with a file set listeners there";
   }
   const bool needs_file = command.verb == Verb::check || command.verb == Verb::policy ||
                           (command.verb == Verb::config && !command.schema && !command.reference);
-  if (needs_file && !has_file) { return "needs --config FILE"; }
-  if (command.schema && command.reference) { return "--schema and --reference exclude each other"; }
-  if (command.verb == Verb::policy && command.path.empty()) { return "needs --path PATH"; }
+  if (needs_file && !has_file) {
+    return "needs --config FILE";
+  }
+  if (command.schema && command.reference) {
+    return "--schema and --reference exclude each other";
+  }
+  if (command.verb == Verb::policy && command.path.empty()) {
+    return "needs --path PATH";
+  }
   return "";
 }
 
@@ -249,8 +268,12 @@ ParsedCommand parse_command(const std::vector<std::string>& arguments) {
   } catch (const CLI::ParseError& error) {
     return wrong_usage(error.what());
   }
-  if (auto why = parser.choose_verb(); !why.empty()) { return wrong_usage(why); }
-  if (auto why = parser.usage_error(); !why.empty()) { return wrong_usage(why); }
+  if (auto why = parser.choose_verb(); !why.empty()) {
+    return wrong_usage(why);
+  }
+  if (auto why = parser.usage_error(); !why.empty()) {
+    return wrong_usage(why);
+  }
   return {std::move(parser.command), exit_ok, "", ""};
 }
 

@@ -14,9 +14,7 @@ inline constexpr int exit_failed = 1;
 inline constexpr int exit_usage = 2;
 
 struct Command {
-  enum class Verb {
-    run, check, config, hash_password, keygen, policy, healthcheck, version
-  };
+  enum class Verb { run, check, config, hash_password, keygen, policy, healthcheck, version };
   Verb verb = Verb::run;
   std::string config_file;          // run, check, config, policy; empty in --upstream mode
   std::string upstream;             // run: serve this URL without a file

@@ -2,18 +2,17 @@
 // what is wrong goes to standard error, but for `check`, whose result the problems are.
 #include "proxy/cli_commands.h"
 
+#include <termios.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <boost/version.hpp>
 #include <chrono>
 #include <cstdio>
 #include <istream>
 #include <iterator>
 #include <optional>
 #include <ostream>
-
-#include <termios.h>
-#include <unistd.h>
-
-#include <boost/version.hpp>
 
 #include "auth/keys.h"
 #include "auth/password.h"
@@ -29,13 +28,17 @@ namespace {
 class SilentTerminal {
  public:
   SilentTerminal() {
-    if (tcgetattr(STDIN_FILENO, &before_) != 0) { return; }
+    if (tcgetattr(STDIN_FILENO, &before_) != 0) {
+      return;
+    }
     termios silent = before_;
     silent.c_lflag &= ~static_cast<tcflag_t>(ECHO | ISIG);
     changed_ = tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) == 0;
   }
   ~SilentTerminal() {
-    if (changed_) { tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_); }
+    if (changed_) {
+      tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
+    }
   }
   SilentTerminal(const SilentTerminal&) = delete;
   SilentTerminal& operator=(const SilentTerminal&) = delete;
@@ -52,7 +55,9 @@ std::optional<std::string> ask(const char* prompt, Streams& streams) {
   std::string line;
   const bool got = static_cast<bool>(std::getline(streams.in, line));
   streams.err << "\n";
-  if (!got || line.find(ctrl_c) != std::string::npos) { return std::nullopt; }
+  if (!got || line.find(ctrl_c) != std::string::npos) {
+    return std::nullopt;
+  }
   return line;
 }
 
@@ -64,28 +69,44 @@ struct Password {
 Password ask_twice(Streams& streams) {
   const SilentTerminal silent;
   const auto first = ask("Password: ", streams);
-  if (!first) { return {"", "no password"}; }
+  if (!first) {
+    return {"", "no password"};
+  }
   const auto second = ask("Again: ", streams);
-  if (!second) { return {"", "no password"}; }
-  if (*first != *second) { return {"", "the two are not the same"}; }
+  if (!second) {
+    return {"", "no password"};
+  }
+  if (*first != *second) {
+    return {"", "the two are not the same"};
+  }
   return {*first, ""};
 }
 
 Password read_line(Streams& streams) {
   std::string text;
   // A byte more than the longest password with its newline, so that a longer one is seen as such.
-  for (char c = 0; text.size() <= auth::password_bytes_max + 1 && streams.in.get(c);) { text += c; }
-  if (!text.empty() && text.back() == '\n') { text.pop_back(); }
-  if (text.find('\n') != std::string::npos) { return {"", "takes one line"}; }
+  for (char c = 0; text.size() <= auth::password_bytes_max + 1 && streams.in.get(c);) {
+    text += c;
+  }
+  if (!text.empty() && text.back() == '\n') {
+    text.pop_back();
+  }
+  if (text.find('\n') != std::string::npos) {
+    return {"", "takes one line"};
+  }
   return {text, ""};
 }
 
 void print(const std::vector<config::Problem>& problems, std::ostream& out) {
-  for (const auto& problem : problems) { out << config::to_string(problem) << "\n"; }
+  for (const auto& problem : problems) {
+    out << config::to_string(problem) << "\n";
+  }
 }
 
 void print_warnings(std::vector<config::Problem> warnings, std::ostream& out) {
-  for (auto& warning : warnings) { warning.message = "warning: " + warning.message; }
+  for (auto& warning : warnings) {
+    warning.message = "warning: " + warning.message;
+  }
   print(warnings, out);
 }
 
@@ -95,11 +116,15 @@ int check(const Command& command, const Inspect& inspect, Streams& streams) {
   const auto loaded = config::load_file(command.config_file);
   print(loaded.problems, streams.out);
   print_warnings(loaded.warnings, streams.err);
-  if (!loaded.problems.empty()) { return exit_failed; }
+  if (!loaded.problems.empty()) {
+    return exit_failed;
+  }
   const auto findings = inspect(loaded.config);
   print(findings.problems, streams.out);
   print_warnings(findings.warnings, streams.err);
-  if (!findings.problems.empty()) { return exit_failed; }
+  if (!findings.problems.empty()) {
+    return exit_failed;
+  }
   streams.out << command.config_file << ": ok\n";
   return exit_ok;
 }
@@ -112,7 +137,9 @@ int print_config(const Command& command, Streams& streams) {
   const auto loaded = config::load_file(command.config_file);
   print(loaded.problems, streams.err);
   print_warnings(loaded.warnings, streams.err);
-  if (!loaded.problems.empty()) { return exit_failed; }
+  if (!loaded.problems.empty()) {
+    return exit_failed;
+  }
   streams.out << config::print(loaded.config);
   return exit_ok;
 }
@@ -123,15 +150,23 @@ int hash_password(Streams& streams) {
     streams.err << "gatehouse hash-password: " << why << "\n";
     return exit_failed;
   };
-  if (!password.error.empty()) { return fail(password.error); }
-  if (password.text.empty()) { return fail("the password is empty"); }
+  if (!password.error.empty()) {
+    return fail(password.error);
+  }
+  if (password.text.empty()) {
+    return fail("the password is empty");
+  }
   if (password.text.size() > auth::password_bytes_max) {
     return fail("the password is longer than " + std::to_string(auth::password_bytes_max) +
                 " bytes");
   }
-  if (password.text.find('\0') != std::string::npos) { return fail("the password has a NUL byte"); }
+  if (password.text.find('\0') != std::string::npos) {
+    return fail("the password has a NUL byte");
+  }
   const auto hash = auth::hash_password(password.text);
-  if (!hash) { return fail("hashing failed for lack of memory or randomness"); }
+  if (!hash) {
+    return fail("hashing failed for lack of memory or randomness");
+  }
   streams.out << *hash << "\n";
   return exit_ok;
 }
@@ -158,7 +193,9 @@ int keygen(const Command& command, Streams& streams) {
 
 int healthcheck(const Command& command, Streams& streams) {
   const auto answer = net::probe(command.url, std::chrono::seconds{2});
-  if (answer.status == 200) { return exit_ok; }
+  if (answer.status == 200) {
+    return exit_ok;
+  }
   streams.err << "gatehouse healthcheck: " << command.url << ": "
               << (answer.error.empty() ? "answered " + std::to_string(answer.status) : answer.error)
               << "\n";

@@ -20,8 +20,8 @@ struct Peer {
 };
 
 struct Client {
-  Forwarding forwarding;         // what the upstream is told
-  std::string_view address;      // for logs, throttling and session lists
+  Forwarding forwarding;     // what the upstream is told
+  std::string_view address;  // for logs, throttling and session lists
   bool peer_is_trusted = false;
   bool ignored_forwarding = false;  // an untrusted peer sent X-Forwarded-*
 };

@@ -91,10 +91,11 @@ net::Task<Connection::HeadResult> Connection::read_head(std::unique_ptr<Exchange
         co_return HeadResult::refused;
       }
     }
-    const auto left = limit - (worker_.wheel.now_tick() - began) * net::Wheel::tick_length;
+    const auto elapsed = (worker_.wheel.now_tick() - began) * net::Wheel::tick_length;
+    const auto left = std::max<milliseconds>(milliseconds{0}, limit - elapsed);
     const auto room = head.bytes.reserve(http::Buffer::block_bytes / 4);
     idle_ = head.bytes.empty();
-    const net::IoResult got = co_await stream_->read_some(room, std::max(left, milliseconds{0}));
+    const net::IoResult got = co_await stream_->read_some(room, left);
     idle_ = false;
     if (is_timeout(got.error)) {
       co_return head.bytes.empty() ? HeadResult::closed : HeadResult::timed_out;
@@ -169,7 +170,7 @@ net::Task<bool> Connection::write(net::Pieces pieces) {
   co_return !error;
 }
 
-net::Task<void> Connection::reply(Exchange& exchange, const endpoints::Reply& answer) {
+net::Task<void> Connection::reply(Exchange& exchange, const Reply& answer) {
   // A client that waits for 100 Continue and gets a final answer instead may or may not send its
   // body: only a close is unambiguous (RFC 9110 section 10.1.1, SECURITY D22).
   const bool unread_body = !exchange.request_body.at_end();

@@ -12,9 +12,9 @@
 #include <string_view>
 
 #include "proxy/client.h"
-#include "proxy/endpoints/endpoint.h"
 #include "proxy/exchange_state.h"
 #include "proxy/net/stream.h"
+#include "proxy/reply.h"
 #include "proxy/worker_state.h"
 
 namespace proxy {
@@ -22,8 +22,8 @@ namespace proxy {
 enum class Role : std::uint8_t { main, health, admin };
 
 // Leaves the worker's list by itself when it ends.
-using ConnectionHook = boost::intrusive::list_base_hook<
-    boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+using ConnectionHook =
+    boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
 class Connection : public ConnectionHook {
  public:
@@ -52,9 +52,9 @@ class Connection : public ConnectionHook {
   };
   [[nodiscard]] net::Task<WholeBody> read_whole_body(Exchange& exchange, std::size_t bytes_max);
 
-  // Answers ourselves. Decides about keep-alive: what was not read of the request's body is read and
-  // dropped up to a bound, or the connection is closed (SECURITY P14).
-  [[nodiscard]] net::Task<void> reply(Exchange& exchange, const endpoints::Reply& reply);
+  // Answers ourselves. Decides about keep-alive: what was not read of the request's body is read
+  // and dropped up to a bound, or the connection is closed (SECURITY P14).
+  [[nodiscard]] net::Task<void> reply(Exchange& exchange, const Reply& reply);
   // Writes what `pieces` holds; false when the client is gone. Try stream().try_write() first.
   [[nodiscard]] net::Task<bool> write(net::Pieces pieces);
   // Whether the request's body has been read to its end. Otherwise the rest has to be dropped.
@@ -95,7 +95,7 @@ class Connection : public ConnectionHook {
   const std::string peer_text_;
   const std::string local_port_;
   http::ParseError parse_error_ = http::ParseError::none;
-  bool first_ = true;   // no request has been read yet
+  bool first_ = true;  // no request has been read yet
   bool idle_ = false;
   bool close_ = false;
   bool continued_ = false;  // 100 Continue was sent for this request

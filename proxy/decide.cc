@@ -1,6 +1,7 @@
 // The order of the checks; see decide.h.
 #include "proxy/decide.h"
 
+#include "proxy/endpoints/credentials.h"
 #include "proxy/http/cookie.h"
 #include "proxy/http/guard.h"
 #include "proxy/http/path.h"
@@ -112,8 +113,7 @@ void refuse(Decision& decision, auth::Error error) {
   decision.auth_error = error;
   if (is_forbidden(error)) {
     decision.status = 403;
-    decision.error =
-        error == auth::Error::insufficient_scope ? "insufficient_scope" : "forbidden";
+    decision.error = error == auth::Error::insufficient_scope ? "insufficient_scope" : "forbidden";
   } else if (error == auth::Error::store_unavailable || error == auth::Error::overloaded) {
     decision.status = 503;
     decision.error = "unavailable";
@@ -177,13 +177,14 @@ Decision forward(const DecisionContext& context, const http::RequestHead& head,
   Decision decision;
   decision.route = match.route;
   decision.path = head.path;
-  const Verified verified = verify(context, bearer_token(head));
+  const Verified verified = verify(context, endpoints::find_bearer(head).value);
   decision.token = verified.token;
   decision.auth_error = verified.error;
   if (!satisfies(decision, match)) return decision;
   if (!match.route->strip_prefix.empty()) {
     decision.path = strip(head.path, match.route->strip_prefix);
-    const auto form = decision.path.empty() ? http::PathForm::refused : http::form_of(decision.path);
+    const auto form =
+        decision.path.empty() ? http::PathForm::refused : http::form_of(decision.path);
     if (form != http::PathForm::canonical &&
         !(form == http::PathForm::legacy && match.route->legacy_paths)) {
       return reject(400, "bad_path", match.route);
@@ -204,25 +205,13 @@ Decision serve(const DecisionContext& context, const http::RequestHead& head, En
   Decision decision;
   decision.kind = Decision::Kind::serve;
   decision.endpoint = endpoint;
-  const Verified verified = verify(context, bearer_token(head));
+  const Verified verified = verify(context, endpoints::find_bearer(head).value);
   decision.token = verified.token;
   decision.auth_error = verified.error;
   return decision;
 }
 
 }  // namespace
-
-std::string_view bearer_token(const http::RequestHead& head) {
-  constexpr std::string_view scheme = "Bearer ";
-  const std::string_view value = head.value(HeaderId::authorization);
-  if (value.size() <= scheme.size() ||
-      !http::equal_ignoring_case(value.substr(0, scheme.size()), scheme)) {
-    return {};
-  }
-  std::string_view token = value.substr(scheme.size());
-  while (!token.empty() && token.front() == ' ') token.remove_prefix(1);
-  return token;
-}
 
 Decision decide(const DecisionContext& context, const http::RequestHead& head) {
   const Runtime& runtime = context.runtime;

@@ -30,7 +30,7 @@ struct Decision {
   std::string_view path;                   // what the upstream sees, without query
   bool tunnel = false;                     // a WebSocket handshake that may pass
   endpoints::Endpoint endpoint = endpoints::Endpoint::none;
-  auth::CachedTokenRef token;              // null: nobody in particular
+  auth::CachedTokenRef token;                     // null: nobody in particular
   auth::Error auth_error = auth::Error::missing;  // why token is null
 };
 
@@ -43,8 +43,5 @@ struct DecisionContext {
 };
 
 [[nodiscard]] Decision decide(const DecisionContext& context, const http::RequestHead& head);
-
-// The Bearer token of a request, empty when it carries none (another scheme is none).
-[[nodiscard]] std::string_view bearer_token(const http::RequestHead& head);
 
 }  // namespace proxy

@@ -3,6 +3,7 @@
 
 #include "auth/bytes.h"
 #include "proxy/decide.h"
+#include "proxy/endpoints/credentials.h"
 #include "proxy/forward.h"
 #include "proxy/health.h"
 #include "proxy/http/guard.h"
@@ -11,7 +12,6 @@ namespace proxy {
 namespace {
 
 using endpoints::Endpoint;
-using endpoints::Reply;
 
 // Fixes what the exchange needs to know about its surroundings before anything is decided.
 void begin(WorkerState& worker, Connection& connection, Exchange& exchange) {
@@ -57,7 +57,8 @@ Reply reply_for(const Exchange& exchange) {
     reply = endpoints::error_reply(decision.status, decision.error, message_of(decision));
   }
   if (decision.error == "insufficient_scope") {
-    reply.headers += "WWW-Authenticate: Bearer realm=\"gatehouse\", error=\"insufficient_scope\"\r\n";
+    reply.headers +=
+        "WWW-Authenticate: Bearer realm=\"gatehouse\", error=\"insufficient_scope\"\r\n";
   }
   if (decision.list_methods) {
     const auto authority = http::split_authority(exchange.request.authority);
@@ -73,14 +74,22 @@ Reply reply_for(const Exchange& exchange) {
 net::Task<Reply> call(const endpoints::Context& context, const endpoints::Request& request,
                       Endpoint endpoint) {
   switch (endpoint) {
-    case Endpoint::login: co_return co_await endpoints::login(context, request);
-    case Endpoint::token: co_return co_await endpoints::token(context, request);
-    case Endpoint::logout: co_return co_await endpoints::logout(context, request);
-    case Endpoint::session: co_return co_await endpoints::session(context, request);
-    case Endpoint::userinfo: co_return co_await endpoints::userinfo(context, request);
-    case Endpoint::sessions: co_return co_await endpoints::sessions(context, request);
-    case Endpoint::jwks: co_return co_await endpoints::jwks(context, request);
-    case Endpoint::none: break;
+    case Endpoint::login:
+      co_return co_await endpoints::login(context, request);
+    case Endpoint::token:
+      co_return co_await endpoints::token(context, request);
+    case Endpoint::logout:
+      co_return co_await endpoints::logout(context, request);
+    case Endpoint::session:
+      co_return co_await endpoints::session(context, request);
+    case Endpoint::userinfo:
+      co_return co_await endpoints::userinfo(context, request);
+    case Endpoint::sessions:
+      co_return co_await endpoints::sessions(context, request);
+    case Endpoint::jwks:
+      co_return co_await endpoints::jwks(context, request);
+    case Endpoint::none:
+      break;
   }
   co_return endpoints::error_reply(404, "not_found", "There is nothing here.");
 }
@@ -89,7 +98,8 @@ net::Task<Reply> call(const endpoints::Context& context, const endpoints::Reques
 net::Task<Reply> serve_endpoint(WorkerState& worker, Connection& connection, Exchange& exchange) {
   const auto body = co_await connection.read_whole_body(exchange, endpoints::body_bytes_max);
   if (body.status != 0) {
-    co_return endpoints::error_reply(body.status, body.status == 413 ? "body_too_large" : "bad_body",
+    co_return endpoints::error_reply(body.status,
+                                     body.status == 413 ? "body_too_large" : "bad_body",
                                      "The body could not be read.");
   }
   const auth::Principal* principal =
@@ -138,8 +148,7 @@ net::Task<void> perform_forward(WorkerState& worker, Connection& connection, Exc
 }
 
 // Our endpoints and refusals.
-net::Task<void> perform_ourselves(WorkerState& worker, Connection& connection,
-                                  Exchange& exchange) {
+net::Task<void> perform_ourselves(WorkerState& worker, Connection& connection, Exchange& exchange) {
   const Decision& decision = exchange.decision;
   if (decision.close) connection.close_after_this();
   if (decision.kind == Decision::Kind::serve) {
@@ -157,7 +166,8 @@ net::Task<void> perform_ourselves(WorkerState& worker, Connection& connection,
 // The admin listener asks for its bearer token wherever one is configured.
 bool is_administrator(const Exchange& exchange) {
   const std::string& token = exchange.local->runtime->admin_token;
-  return token.empty() || auth::equal_constant_time(bearer_token(exchange.request), token);
+  return token.empty() ||
+         auth::equal_constant_time(endpoints::find_bearer(exchange.request).value, token);
 }
 
 // A request on the health or admin listener.

@@ -1,6 +1,6 @@
-// One request with its response, while it is being worked on. Pooled by the worker, so that buffers,
-// parsers and lists keep their storage from one request to the next.
-// One thread; views in `decision`, `client` and `record` point into `request` and the connection.
+// One request with its response, while it is being worked on. Pooled by the worker, so that
+// buffers, parsers and lists keep their storage from one request to the next. One thread; views in
+// `decision`, `client` and `record` point into `request` and the connection.
 #pragma once
 
 #include <array>
@@ -13,7 +13,7 @@
 #include "proxy/decide.h"
 #include "proxy/http/head.h"
 #include "proxy/http/parser.h"
-#include "proxy/worker_state.h"
+#include "proxy/local_runtime.h"
 
 namespace proxy {
 
@@ -37,11 +37,11 @@ struct Exchange {
   std::chrono::steady_clock::time_point began;
   std::chrono::system_clock::time_point began_wall;
   std::chrono::microseconds upstream_duration{-1};
-  int status = 0;                 // what the client was told; 0: nothing
-  std::uint64_t bytes_out = 0;    // body bytes that went to the client
-  std::string_view upstream;      // address of the endpoint that was asked
-  std::string_view reason;        // why it was refused or failed; a literal or an enum's name
-  std::string user;               // set by our endpoints; otherwise the token's
+  int status = 0;               // what the client was told; 0: nothing
+  std::uint64_t bytes_out = 0;  // body bytes that went to the client
+  std::string_view upstream;    // address of the endpoint that was asked
+  std::string_view reason;      // why it was refused or failed; a literal or an enum's name
+  std::string user;             // set by our endpoints; otherwise the token's
   std::string session_id;
 
   // Ready for the next request on the same connection; bytes read behind this one stay.

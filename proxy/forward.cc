@@ -52,10 +52,7 @@ bool is_event_stream(const http::ResponseHead& response) {
 class Attempt {
  public:
   Attempt(WorkerState& worker, Connection& connection, Exchange& exchange, Upstream& upstream)
-      : worker_(worker),
-        connection_(connection),
-        exchange_(exchange),
-        upstream_(upstream) {}
+      : worker_(worker), connection_(connection), exchange_(exchange), upstream_(upstream) {}
 
   net::Task<Failure> run(bool fresh);
   // Whether the failure may be answered by trying again on a new connection (SECURITY P15).
@@ -171,8 +168,7 @@ net::Task<void> Attempt::upload_rest() {
     body_taken_ = true;
     net::Pieces pieces;
     request_framer_.add(piece.data, piece.end, pieces);
-    const auto error =
-        co_await stream_->write_all(pieces, upstream_.config().stream_idle_timeout);
+    const auto error = co_await stream_->write_all(pieces, upstream_.config().stream_idle_timeout);
     if (error) {
       // The application may have answered already and closed its side; the answer decides.
       co_return;
@@ -219,8 +215,8 @@ net::Task<Failure> Attempt::read_head() {
       if (connection_.stream().peer_closed()) co_return Failure::client_closed;
     }
   }
-  const auto error = http::check_response(exchange_.response, exchange_.request.method,
-                                          exchange_.decision.tunnel);
+  const auto error =
+      http::check_response(exchange_.response, exchange_.request.method, exchange_.decision.tunnel);
   co_return error == http::ParseError::none ? Failure::none : Failure::bad_response;
 }
 
@@ -330,8 +326,8 @@ net::Task<Failure> Attempt::switch_protocols() {
 // provably over on both sides (SECURITY P13, D28).
 void Attempt::settle() {
   const http::ResponseHead& response = exchange_.response;
-  const bool clean = request_sent_ && response.keep_alive &&
-                     exchange_.response_body.at_end() && exchange_.response_body.rest().empty() &&
+  const bool clean = request_sent_ && response.keep_alive && exchange_.response_body.at_end() &&
+                     exchange_.response_body.rest().empty() &&
                      response.body.kind != BodyKind::until_close && response.status != 101;
   if (!clean) {
     stream_->close();
@@ -356,8 +352,7 @@ net::Task<Failure> Attempt::ask(bool fresh) {
   failure = prepare_request(pieces);
   if (failure != Failure::none) co_return failure;
   if (!stream_->try_write(pieces)) {
-    const auto error =
-        co_await stream_->write_all(pieces, upstream_.config().stream_idle_timeout);
+    const auto error = co_await stream_->write_all(pieces, upstream_.config().stream_idle_timeout);
     if (error) co_return upstream_failure(error);
   }
   if (!request_sent_) {
@@ -402,39 +397,6 @@ net::Task<Failure> Attempt::run(bool fresh) {
 }
 
 }  // namespace
-
-std::string_view name(Failure failure) {
-  switch (failure) {
-    case Failure::none: return "";
-    case Failure::connect_refused: return "upstream_connect_failed";
-    case Failure::connect_timeout: return "upstream_connect_timeout";
-    case Failure::upstream_closed: return "upstream_closed";
-    case Failure::upstream_timeout: return "upstream_timeout";
-    case Failure::bad_response: return "upstream_bad_response";
-    case Failure::bad_request_body: return "bad_request_body";
-    case Failure::request_body_timeout: return "request_body_timeout";
-    case Failure::request_body_too_large: return "request_body_too_large";
-    case Failure::client_closed: return "client_closed";
-    case Failure::session_ended: return "session_ended";
-  }
-  return "";
-}
-
-int status_of(Failure failure) {
-  switch (failure) {
-    case Failure::connect_timeout:
-    case Failure::upstream_timeout:
-      return 504;
-    case Failure::bad_request_body:
-      return 400;
-    case Failure::request_body_timeout:
-      return 408;
-    case Failure::request_body_too_large:
-      return 413;
-    default:
-      return 502;
-  }
-}
 
 net::Task<Forwarded> forward(WorkerState& worker, Connection& connection, Exchange& exchange) {
   Forwarded result;

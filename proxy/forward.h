@@ -6,27 +6,11 @@
 
 #include "proxy/connection.h"
 #include "proxy/exchange_state.h"
+#include "proxy/failure.h"
 #include "proxy/net/task.h"
 #include "proxy/worker_state.h"
 
 namespace proxy {
-
-// What went wrong, on which side; the status and the log line follow from it.
-enum class Failure : std::uint8_t {
-  none,
-  connect_refused,      // 502
-  connect_timeout,      // 504
-  upstream_closed,      // 502: before a complete answer
-  upstream_timeout,     // 504: no answer in time
-  bad_response,         // 502: an answer no proxy may pass on
-  bad_request_body,     // 400
-  request_body_timeout, // 408
-  request_body_too_large,  // 413
-  client_closed,        // nobody left to answer
-  session_ended,        // a stream whose session was revoked
-};
-[[nodiscard]] std::string_view name(Failure failure);
-[[nodiscard]] int status_of(Failure failure);
 
 struct Forwarded {
   Failure failure = Failure::none;

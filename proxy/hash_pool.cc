@@ -4,16 +4,12 @@
 // worker that is waiting for an answer is part of what the pool's end completes.
 #include "proxy/hash_pool.h"
 
-#include "auth/bytes.h"
-#include "auth/password.h"
-
+#include <algorithm>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
-#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -22,6 +18,9 @@
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "auth/bytes.h"
+#include "auth/password.h"
 
 namespace proxy {
 namespace {
@@ -38,8 +37,7 @@ using Done = std::function<void(Verdict)>;
 
 // One password on its way. Wiped as soon as it was tried or given up.
 struct Job {
-  Job(std::string_view stored_hash, std::string_view tried)
-      : hash(stored_hash), password(tried) {}
+  Job(std::string_view stored_hash, std::string_view tried) : hash(stored_hash), password(tried) {}
   Job(const Job&) = delete;
   Job& operator=(const Job&) = delete;
   ~Job() { auth::cleanse(password); }
@@ -59,8 +57,7 @@ Done resume_by_post(Handler&& handler) {
   auto kept = std::make_shared<std::decay_t<Handler>>(std::forward<Handler>(handler));
   auto guard = boost::asio::make_work_guard(executor);
   return [kept = std::move(kept), guard = std::move(guard)](Verdict verdict) {
-    boost::asio::post(guard.get_executor(),
-                      [kept, verdict] { std::move(*kept)(verdict); });
+    boost::asio::post(guard.get_executor(), [kept, verdict] { std::move (*kept)(verdict); });
   };
 }
 

@@ -13,8 +13,8 @@
 namespace proxy {
 
 struct HashPoolOptions {
-  std::size_t threads = 2;       // 19 MiB each while an argon2id hash runs
-  std::size_t queue_max = 32;    // beyond it: Error::overloaded at once
+  std::size_t threads = 2;                    // 19 MiB each while an argon2id hash runs
+  std::size_t queue_max = 32;                 // beyond it: Error::overloaded at once
   std::chrono::milliseconds wait_max{2'000};  // in the queue; beyond it: Error::overloaded
 };
 

@@ -30,12 +30,29 @@ constexpr Preset x_auth_request[] = {{"X-Auth-Request-User", "sub"},
 
 // Fields whose look-alikes a lenient backend could take for the real thing (SECURITY P6, D26), and
 // what other proxies use to pass on a path or an identity. Written as header names, kept folded.
-constexpr const char* always_managed[] = {
-    "Authorization", "Connection",    "Content-Length", "Content-Type",      "Cookie",
-    "Expect",        "Forwarded",     "Host",           "Keep-Alive",        "Proxy-Authorization",
-    "TE",            "Trailer",       "Upgrade",        "Transfer-Encoding", "Proxy-Connection",
-    "X-Real-IP",     "X-Rewrite-URL", "X-Request-Id",   "HTTP2-Settings",    "X-Client-IP",
-    "True-Client-IP", "Client-Cert",  "Proxy"};
+constexpr const char* always_managed[] = {"Authorization",
+                                          "Connection",
+                                          "Content-Length",
+                                          "Content-Type",
+                                          "Cookie",
+                                          "Expect",
+                                          "Forwarded",
+                                          "Host",
+                                          "Keep-Alive",
+                                          "Proxy-Authorization",
+                                          "TE",
+                                          "Trailer",
+                                          "Upgrade",
+                                          "Transfer-Encoding",
+                                          "Proxy-Connection",
+                                          "X-Real-IP",
+                                          "X-Rewrite-URL",
+                                          "X-Request-Id",
+                                          "HTTP2-Settings",
+                                          "X-Client-IP",
+                                          "True-Client-IP",
+                                          "Client-Cert",
+                                          "Proxy"};
 
 constexpr std::string_view managed_prefixes[] = {"xforwarded", "xoriginal", "xenvoy"};
 
@@ -115,10 +132,17 @@ HeaderPolicy::HeaderPolicy(const config::Config& config, std::string refresh_coo
     for (const Preset& entry : preset) identity_.push_back({entry.header, entry.claim, {}});
   };
   switch (config.identity.preset) {
-    case config::IdentityPreset::oauth2_proxy: add_preset(oauth2_proxy); break;
-    case config::IdentityPreset::authelia: add_preset(authelia); break;
-    case config::IdentityPreset::x_auth_request: add_preset(x_auth_request); break;
-    case config::IdentityPreset::none: break;
+    case config::IdentityPreset::oauth2_proxy:
+      add_preset(oauth2_proxy);
+      break;
+    case config::IdentityPreset::authelia:
+      add_preset(authelia);
+      break;
+    case config::IdentityPreset::x_auth_request:
+      add_preset(x_auth_request);
+      break;
+    case config::IdentityPreset::none:
+      break;
   }
   identity_.insert(identity_.end(), config.identity.headers.begin(), config.identity.headers.end());
 
@@ -144,10 +168,9 @@ bool HeaderPolicy::drops(const http::Field& field) const {
   if (std::binary_search(managed_.begin(), managed_.end(), http::folded_hash(field.name))) {
     return true;
   }
-  return std::any_of(std::begin(managed_prefixes), std::end(managed_prefixes),
-                     [&field](std::string_view prefix) {
-                       return folded_starts_with(field.name, prefix);
-                     });
+  return std::any_of(
+      std::begin(managed_prefixes), std::end(managed_prefixes),
+      [&field](std::string_view prefix) { return folded_starts_with(field.name, prefix); });
 }
 
 std::optional<std::string> HeaderPolicy::identity_lines(const auth::Principal& principal) const {

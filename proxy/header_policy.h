@@ -18,10 +18,10 @@ namespace proxy {
 
 // What is known about the client's side of a request, for X-Forwarded-*.
 struct Forwarding {
-  std::string_view peer;        // who connected to us
-  std::string_view chain;       // the X-Forwarded-For a trusted proxy sent; empty: none
-  std::string_view scheme;      // "http" or "https"
-  std::string_view host;        // authority the client asked for
+  std::string_view peer;    // who connected to us
+  std::string_view chain;   // the X-Forwarded-For a trusted proxy sent; empty: none
+  std::string_view scheme;  // "http" or "https"
+  std::string_view host;    // authority the client asked for
   std::string_view port;
   std::string_view request_id;
 };
@@ -52,7 +52,7 @@ class HeaderPolicy {
  private:
   std::vector<config::IdentityHeader> identity_;
   std::vector<std::uint64_t> managed_;  // hashes of folded names, sorted
-  std::uint64_t managed_ids_ = 0;  // identity headers whose names are known ids
+  std::uint64_t managed_ids_ = 0;       // identity headers whose names are known ids
   std::string refresh_cookie_;
   std::string access_cookie_;
   config::Authorization authorization_ = config::Authorization::remove;

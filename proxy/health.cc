@@ -9,8 +9,6 @@
 namespace proxy {
 namespace {
 
-using endpoints::Reply;
-
 Reply text(int status, std::string body) {
   Reply reply;
   reply.status = status;

@@ -5,14 +5,13 @@
 //                 application does not end before its sidecar has stopped sending requests to it
 #pragma once
 
-#include "proxy/endpoints/endpoint.h"
 #include "proxy/exchange_state.h"
 #include "proxy/net/task.h"
+#include "proxy/reply.h"
 #include "proxy/worker_state.h"
 
 namespace proxy {
 
-[[nodiscard]] net::Task<endpoints::Reply> answer_health(WorkerState& worker,
-                                                        const Exchange& exchange);
+[[nodiscard]] net::Task<Reply> answer_health(WorkerState& worker, const Exchange& exchange);
 
 }  // namespace proxy

@@ -60,7 +60,7 @@ std::string fit_to_descriptors(config::Config& config) {
 }
 
 FileStamp stamp_of(const std::string& path) {
-  struct stat status{};
+  struct stat status {};
   if (path.empty() || ::stat(path.c_str(), &status) != 0) return {};
   return {status.st_ino, static_cast<std::uint64_t>(status.st_size),
           status.st_mtim.tv_sec * 1'000'000'000LL + status.st_mtim.tv_nsec};

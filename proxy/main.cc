@@ -90,14 +90,22 @@ int policy(const Command& command) {
 int perform(const Command& command) {
   proxy::Streams streams{std::cin, std::cout, std::cerr, ::isatty(STDIN_FILENO) == 1};
   switch (command.verb) {
-    case Command::Verb::run: return run(command);
-    case Command::Verb::check: return proxy::check(command, inspect, streams);
-    case Command::Verb::config: return proxy::print_config(command, streams);
-    case Command::Verb::hash_password: return proxy::hash_password(streams);
-    case Command::Verb::keygen: return proxy::keygen(command, streams);
-    case Command::Verb::policy: return policy(command);
-    case Command::Verb::healthcheck: return proxy::healthcheck(command, streams);
-    case Command::Verb::version: return proxy::print_version(streams);
+    case Command::Verb::run:
+      return run(command);
+    case Command::Verb::check:
+      return proxy::check(command, inspect, streams);
+    case Command::Verb::config:
+      return proxy::print_config(command, streams);
+    case Command::Verb::hash_password:
+      return proxy::hash_password(streams);
+    case Command::Verb::keygen:
+      return proxy::keygen(command, streams);
+    case Command::Verb::policy:
+      return policy(command);
+    case Command::Verb::healthcheck:
+      return proxy::healthcheck(command, streams);
+    case Command::Verb::version:
+      return proxy::print_version(streams);
   }
   return proxy::exit_usage;
 }

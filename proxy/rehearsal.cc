@@ -1,10 +1,10 @@
 // The policy command; see rehearsal.h.
 #include "proxy/rehearsal.h"
 
-#include <boost/json.hpp>
 #include <optional>
 #include <ostream>
 
+#include "auth/json.h"
 #include "proxy/decide.h"
 #include "proxy/http/guard.h"
 #include "proxy/http/parser.h"
@@ -13,35 +13,37 @@
 namespace proxy {
 namespace {
 
-namespace json = boost::json;
-
-void take_list(const json::value& value, std::vector<std::string>& list) {
-  if (value.is_string()) list.emplace_back(value.get_string());
+void take_list(const auth::Json& value, std::vector<std::string>& list) {
+  if (const auto text = value.text()) list.emplace_back(*text);
   if (!value.is_array()) return;
-  for (const json::value& entry : value.get_array()) {
-    if (entry.is_string()) list.emplace_back(entry.get_string());
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    if (const auto text = value.element(i).text()) list.emplace_back(*text);
   }
 }
 
 // False when the text is no JSON object.
 bool take_claims(const std::string& text, auth::AccessClaims& claims) {
-  boost::system::error_code error;
-  const json::value document = json::parse(text, error);
-  if (error || !document.is_object()) return false;
-  for (const auto& [key, value] : document.get_object()) {
-    const std::string name(key);
+  auth::JsonDocument document;
+  if (!document.parse(text)) return false;
+  for (std::size_t i = 0; i < document.root().size(); ++i) {
+    const auto [name, value] = document.root().entry(i);
+    const std::optional<std::string> content = value.scalar_text();
     if (name == "groups") {
       claims.groups.clear();
       take_list(value, claims.groups);
     } else if (name == "scope" || name == "scopes") {
       claims.scopes.clear();
       take_list(value, claims.scopes);
-    } else if (value.is_string()) {
-      const std::string content(value.get_string());
-      if (name == "sub") claims.subject = content;
-      else if (name == "email") claims.email = content;
-      else if (name == "name") claims.name = content;
-      else claims.claims[name] = content;
+    } else if (!content) {
+      continue;
+    } else if (name == "sub") {
+      claims.subject = *content;
+    } else if (name == "email") {
+      claims.email = *content;
+    } else if (name == "name") {
+      claims.name = *content;
+    } else {
+      claims.claims[std::string(name)] = *content;
     }
   }
   return true;
@@ -73,10 +75,9 @@ std::optional<std::string> token_for(const Command& command, const Runtime& runt
     err << "gatehouse policy: --claims takes a JSON object, such as '{\"groups\": [\"admins\"]}'\n";
     return std::nullopt;
   }
-  const auto token =
-      auth::issue_access_token(runtime.access_keys, runtime.config.tokens.issuer,
-                               runtime.config.tokens.audience, claims, wall_clock(),
-                               runtime.config.tokens.access.life);
+  const auto token = auth::issue_access_token(runtime.access_keys, runtime.config.tokens.issuer,
+                                              runtime.config.tokens.audience, claims, wall_clock(),
+                                              runtime.config.tokens.access.life);
   if (!token) {
     err << "gatehouse policy: no token can carry these values: " << auth::name(token.error())
         << '\n';
@@ -87,14 +88,22 @@ std::optional<std::string> token_for(const Command& command, const Runtime& runt
 
 std::string_view endpoint_name(endpoints::Endpoint endpoint) {
   switch (endpoint) {
-    case endpoints::Endpoint::login: return "login";
-    case endpoints::Endpoint::token: return "token";
-    case endpoints::Endpoint::logout: return "logout";
-    case endpoints::Endpoint::session: return "session";
-    case endpoints::Endpoint::userinfo: return "userinfo";
-    case endpoints::Endpoint::sessions: return "sessions";
-    case endpoints::Endpoint::jwks: return "jwks";
-    case endpoints::Endpoint::none: break;
+    case endpoints::Endpoint::login:
+      return "login";
+    case endpoints::Endpoint::token:
+      return "token";
+    case endpoints::Endpoint::logout:
+      return "logout";
+    case endpoints::Endpoint::session:
+      return "session";
+    case endpoints::Endpoint::userinfo:
+      return "userinfo";
+    case endpoints::Endpoint::sessions:
+      return "sessions";
+    case endpoints::Endpoint::jwks:
+      return "jwks";
+    case endpoints::Endpoint::none:
+      break;
   }
   return "none";
 }
@@ -127,8 +136,7 @@ void print(const Decision& decision, const Runtime& runtime, std::ostream& out) 
 
 }  // namespace
 
-int rehearse(const Command& command, const Runtime& runtime, std::ostream& out,
-             std::ostream& err) {
+int rehearse(const Command& command, const Runtime& runtime, std::ostream& out, std::ostream& err) {
   const auto token = token_for(command, runtime, err);
   if (!token) return exit_usage;
   http::RequestHead head;

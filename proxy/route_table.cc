@@ -6,14 +6,12 @@
 namespace proxy {
 namespace {
 
-constexpr std::uint32_t bit(http::Method method) {
-  return 1U << static_cast<unsigned>(method);
-}
+constexpr std::uint32_t bit(http::Method method) { return 1U << static_cast<unsigned>(method); }
 
-constexpr std::uint32_t default_methods =
-    bit(http::Method::get) | bit(http::Method::head) | bit(http::Method::post) |
-    bit(http::Method::put) | bit(http::Method::patch) | bit(http::Method::delete_) |
-    bit(http::Method::options);
+constexpr std::uint32_t default_methods = bit(http::Method::get) | bit(http::Method::head) |
+                                          bit(http::Method::post) | bit(http::Method::put) |
+                                          bit(http::Method::patch) | bit(http::Method::delete_) |
+                                          bit(http::Method::options);
 
 std::vector<std::string> split_segments(std::string_view pattern) {
   std::vector<std::string> segments;

@@ -16,16 +16,16 @@ namespace proxy {
 
 struct Route {
   std::string name;
-  std::string host;                    // lower case, no trailing dot; empty: any
-  std::vector<std::string> segments;   // literals, "*" or a last "**"
-  std::uint32_t methods = 0;           // bit per http::Method; 0: the default list
+  std::string host;                   // lower case, no trailing dot; empty: any
+  std::vector<std::string> segments;  // literals, "*" or a last "**"
+  std::uint32_t methods = 0;          // bit per http::Method; 0: the default list
   bool is_public = false;
   bool websocket = false;
   bool legacy_paths = false;
-  std::string strip_prefix;            // "/api"; empty: none
+  std::string strip_prefix;  // "/api"; empty: none
   auth::Requirement requirement;
-  std::size_t upstream = 0;            // index into config.upstreams
-  config::Location at;                 // where the rule stands in the file
+  std::size_t upstream = 0;  // index into config.upstreams
+  config::Location at;       // where the rule stands in the file
 };
 
 struct RouteMatch {
@@ -35,7 +35,7 @@ struct RouteMatch {
     method_not_allowed,  // rules of that host and path exist, none for this method
   };
   Kind kind = Kind::default_rule;
-  const Route* route = nullptr;        // lives as long as the table
+  const Route* route = nullptr;  // lives as long as the table
 };
 
 class RouteTable {

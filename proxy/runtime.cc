@@ -165,16 +165,19 @@ void Compiler::refresh_keys() {
     auto secret = secret_text(from.secret, where + ".secret_file");
     if (!secret) continue;
     if (secret->size() < 32) {
-      problem(from.at, where, "the secret has " + std::to_string(secret->size()) +
-                                  " bytes and needs at least 32; make one with "
-                                  "`gatehouse keygen --algorithm HS256`");
+      problem(from.at, where,
+              "the secret has " + std::to_string(secret->size()) +
+                  " bytes and needs at least 32; make one with "
+                  "`gatehouse keygen --algorithm HS256`");
     } else if (auth::is_publicly_known_secret(*secret)) {
-      problem(from.at, where, "this secret is on public lists; make one with "
-                              "`gatehouse keygen --algorithm HS256`");
+      problem(from.at, where,
+              "this secret is on public lists; make one with "
+              "`gatehouse keygen --algorithm HS256`");
     } else if (std::find(access_secrets_.begin(), access_secrets_.end(), *secret) !=
                access_secrets_.end()) {
-      problem(from.at, where, "is the same secret as an access key; the two kinds of token must "
-                              "not share one");
+      problem(from.at, where,
+              "is the same secret as an access key; the two kinds of token must "
+              "not share one");
     } else {
       keys.push_back({from.kid, std::move(*secret)});
     }
@@ -203,8 +206,8 @@ void Compiler::verifier() {
     rules.subject_prefix = from.subject_prefix;
     std::vector<auth::Key> keys;
     for (std::size_t k = 0; k < from.keys.size(); ++k) {
-      const std::string where = "tokens.trusted_issuers[" + std::to_string(i) + "].keys[" +
-                                std::to_string(k) + "]";
+      const std::string where =
+          "tokens.trusted_issuers[" + std::to_string(i) + "].keys[" + std::to_string(k) + "]";
       for (auth::Key& key : make_keys(from.keys[k], where, from.algorithms)) {
         keys.push_back(std::move(key));
       }
@@ -261,9 +264,15 @@ void Compiler::cookies() {
   attributes.path = from.path;
   attributes.secure = secure;
   switch (from.same_site) {
-    case config::SameSite::strict: attributes.same_site = http::SameSite::strict; break;
-    case config::SameSite::lax: attributes.same_site = http::SameSite::lax; break;
-    case config::SameSite::none: attributes.same_site = http::SameSite::none; break;
+    case config::SameSite::strict:
+      attributes.same_site = http::SameSite::strict;
+      break;
+    case config::SameSite::lax:
+      attributes.same_site = http::SameSite::lax;
+      break;
+    case config::SameSite::none:
+      attributes.same_site = http::SameSite::none;
+      break;
   }
   attributes.name = prefix + from.name + "_refresh";
   runtime_->refresh_cookie = attributes;
@@ -286,8 +295,9 @@ void Compiler::addresses() {
     const std::string key = "upstreams." + upstream.name + ".endpoints[0]";
     const auto target = upstream_endpoint(upstream.endpoints.front());
     if (!target) {
-      problem(upstream.at, key, "`" + upstream.endpoints.front() +
-                                    "` is not of the form http://HOST:PORT or unix:/PATH");
+      problem(
+          upstream.at, key,
+          "`" + upstream.endpoints.front() + "` is not of the form http://HOST:PORT or unix:/PATH");
       continue;
     }
     const auto address = net::parse_address(target->host);
@@ -337,8 +347,9 @@ Compiled Compiler::run(std::shared_ptr<const auth::Users> given_users) {
   rules();
   runtime_->jwks = runtime_->access_keys.jwks();
   if (runtime_->keys_made_at_start) {
-    warning({}, "tokens", "no keys are configured: they were made at start, and a restart ends all "
-                          "sessions");
+    warning({}, "tokens",
+            "no keys are configured: they were made at start, and a restart ends all "
+            "sessions");
   }
   if (result_.problems.empty()) result_.runtime = std::move(runtime_);
   return std::move(result_);

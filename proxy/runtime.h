@@ -25,18 +25,18 @@ struct Runtime {
   auth::KeyRing access_keys;
   auth::RefreshKeys refresh_keys;
   auth::FamilyRules family_rules;
-  auth::TokenVerifier verifier;               // our own tokens and those of trusted issuers
-  std::shared_ptr<const auth::Users> users;   // replaced with the runtime when the file changes
+  auth::TokenVerifier verifier;              // our own tokens and those of trusted issuers
+  std::shared_ptr<const auth::Users> users;  // replaced with the runtime when the file changes
   store::ThrottleRules throttle;
   http::CookieAttributes refresh_cookie;
-  http::CookieAttributes access_cookie;       // its name is stripped even where it is not issued
-  std::string external_origin;                // "https://app.example.com"; empty: not configured
-  std::string jwks;                           // the body of the key set endpoint
+  http::CookieAttributes access_cookie;  // its name is stripped even where it is not issued
+  std::string external_origin;           // "https://app.example.com"; empty: not configured
+  std::string jwks;                      // the body of the key set endpoint
   std::vector<net::Network> trusted_proxies;
   RouteTable routes;
   HeaderPolicy header_policy;
   LogOptions log;
-  std::string admin_token;                    // empty: the admin listener asks for none
+  std::string admin_token;  // empty: the admin listener asks for none
   bool keys_made_at_start = false;
 };
 
@@ -49,8 +49,7 @@ struct Compiled {
   std::vector<config::Problem> problems;
   std::vector<config::Problem> warnings;
 };
-[[nodiscard]] Compiled compile(
-    const config::Config& config, const Runtime* previous,
-    std::shared_ptr<const auth::Users> given_users = nullptr);
+[[nodiscard]] Compiled compile(const config::Config& config, const Runtime* previous,
+                               std::shared_ptr<const auth::Users> given_users = nullptr);
 
 }  // namespace proxy

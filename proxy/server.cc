@@ -39,9 +39,12 @@ void print_problems(const std::vector<config::Problem>& problems) {
 
 std::string_view role_name(Role role) {
   switch (role) {
-    case Role::health: return "health";
-    case Role::admin: return "admin";
-    case Role::main: break;
+    case Role::health:
+      return "health";
+    case Role::admin:
+      return "admin";
+    case Role::main:
+      break;
   }
   return "listener";
 }
@@ -98,16 +101,16 @@ bool Server::start() {
     std::cerr << "gatehouse: " << writer_->error() << '\n';
     return false;
   }
-  store_ = std::make_unique<store::MemoryStore>(
-      store_options(*runtime_), [this](const store::Revocation& revocation) {
-        for (const auto& worker : workers_) worker->publish(revocation);
-      });
+  store_ = std::make_unique<store::MemoryStore>(store_options(*runtime_),
+                                                [this](const store::Revocation& revocation) {
+                                                  for (const auto& worker : workers_)
+                                                    worker->publish(revocation);
+                                                });
   hashing_ = std::make_unique<HashPool>(HashPoolOptions{});
   const std::size_t count =
       runtime_->config.workers != 0 ? runtime_->config.workers : default_workers();
   for (std::size_t i = 0; i < count; ++i) {
-    workers_.push_back(
-        std::make_unique<Worker>(*store_, *hashing_, *writer_, runtime_, process_));
+    workers_.push_back(std::make_unique<Worker>(*store_, *hashing_, *writer_, runtime_, process_));
   }
   control_ = std::make_unique<Worker>(*store_, *hashing_, *writer_, runtime_, process_);
   report(compiled.warnings, Level::warning, "configuration");
@@ -162,8 +165,8 @@ bool Server::bind() {
 void Server::load_sessions() {
   const std::string& file = runtime_->config.memory.snapshot_file;
   if (file.empty()) return;
-  const auto read = store::read_snapshot(*store_, file, runtime_->refresh_keys.snapshot_key(),
-                                         wall_clock());
+  const auto read =
+      store::read_snapshot(*store_, file, runtime_->refresh_keys.snapshot_key(), wall_clock());
   if (!read.error.empty()) {
     log().write(Level::warning, "the sessions of the last run could not be read",
                 {{"reason", read.error}});
@@ -189,8 +192,8 @@ void Server::finish() {
   hashing_.reset();
   const std::string& file = runtime_->config.memory.snapshot_file;
   if (!file.empty()) {
-    const std::string error = store::write_snapshot(
-        *store_, file, runtime_->refresh_keys.snapshot_key(), wall_clock());
+    const std::string error =
+        store::write_snapshot(*store_, file, runtime_->refresh_keys.snapshot_key(), wall_clock());
     if (!error.empty()) {
       log().write(Level::error, "the sessions could not be saved", {{"reason", error}});
     }
@@ -339,8 +342,7 @@ net::Task<void> Server::watch_users_file() {
     const FileStamp now = stamp_of(file);
     if (now == known) continue;
     known = now;
-    install(compile(runtime_->config, runtime_.get(), options_.users),
-            "re-read the users file");
+    install(compile(runtime_->config, runtime_.get(), options_.users), "re-read the users file");
   }
 }
 

@@ -41,10 +41,14 @@ enum Stream : std::size_t { records, application };
 
 std::string_view level_name(Level level) {
   switch (level) {
-    case Level::debug: return "debug";
-    case Level::info: return "info";
-    case Level::warning: return "warning";
-    case Level::error: break;
+    case Level::debug:
+      return "debug";
+    case Level::info:
+      return "info";
+    case Level::warning:
+      return "warning";
+    case Level::error:
+      break;
   }
   return "error";
 }
@@ -69,7 +73,7 @@ struct Lines {
 // without blocking, even where standard output is in blocking mode (its mode is shared with other
 // processes, so it is not ours to change).
 bool can_jam(int descriptor) {
-  struct stat status{};
+  struct stat status {};
   return ::fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode);
 }
 
@@ -258,9 +262,7 @@ void LogWriter::reopen() {
   impl_->wake.notify_one();
 }
 
-std::uint64_t LogWriter::dropped() const {
-  return impl_->dropped.load(std::memory_order_relaxed);
-}
+std::uint64_t LogWriter::dropped() const { return impl_->dropped.load(std::memory_order_relaxed); }
 
 struct Log::Impl {
   std::shared_ptr<LogWriter::Impl> writer;

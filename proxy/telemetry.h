@@ -31,18 +31,18 @@ struct AccessRecord {
   std::chrono::microseconds duration{0};
   std::chrono::microseconds upstream_duration{-1};  // -1: not forwarded
   std::string_view request_id;
-  std::string_view client;       // address, after trusted proxies were honoured
+  std::string_view client;  // address, after trusted proxies were honoured
   std::string_view method;
   std::string_view host;
-  std::string_view path;         // without the query: it may hold secrets
-  int status = 0;                // 0: the client left before an answer
-  std::uint64_t bytes_in = 0;    // body
-  std::uint64_t bytes_out = 0;   // body
+  std::string_view path;        // without the query: it may hold secrets
+  int status = 0;               // 0: the client left before an answer
+  std::uint64_t bytes_in = 0;   // body
+  std::uint64_t bytes_out = 0;  // body
   std::string_view user;
   std::string_view session_id;
   std::string_view route;
-  std::string_view upstream;     // endpoint address
-  std::string_view reason;       // why it was refused or failed: an enum's name
+  std::string_view upstream;  // endpoint address
+  std::string_view reason;    // why it was refused or failed: an enum's name
   std::string_view user_agent;
 };
 
@@ -94,7 +94,7 @@ class Log {
   void write(Level level, std::string_view message, std::initializer_list<LogField> fields = {});
   [[nodiscard]] bool logs_access() const;
   void set_options(LogOptions options);  // level and format after a reload; the file stays
-  void flush();  // hand the buffer over; called by the worker's tick
+  void flush();                          // hand the buffer over; called by the worker's tick
 
  private:
   struct Impl;

@@ -3,7 +3,6 @@
 
 #include <boost/asio/error.hpp>
 
-#include "proxy/forward.h"
 #include "proxy/net/child.h"
 
 namespace proxy {
@@ -24,8 +23,8 @@ struct Both {
 
 // How long this direction may wait: quiet in one direction is fine while the other one talks.
 milliseconds patience(const Both& both) {
-  const auto idle_for = std::chrono::duration_cast<milliseconds>(
-      std::chrono::steady_clock::now() - both.last_byte);
+  const auto idle_for =
+      std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - both.last_byte);
   const auto limit = both.one_ended ? farewell : both.idle_timeout;
   return limit - idle_for;
 }
@@ -68,7 +67,7 @@ SessionStreamGuard::SessionStreamGuard(WorkerState& worker, const Exchange& exch
   entry_.session_id = principal.session_id;
   entry_.username = principal.subject;
   entry_.issued_at = principal.issued_at;
-  entry_.connection = &connection;
+  entry_.client = &connection.stream();
   entry_.upstream = &upstream;
   worker_.session_streams.push_back(entry_);
   registered_ = true;

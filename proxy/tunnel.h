@@ -6,12 +6,11 @@
 
 #include "proxy/connection.h"
 #include "proxy/exchange_state.h"
+#include "proxy/failure.h"
 #include "proxy/net/task.h"
 #include "proxy/worker_state.h"
 
 namespace proxy {
-
-enum class Failure : std::uint8_t;
 
 // Sends exchange.out (the 101 head) and what both sides sent early, then relays.
 [[nodiscard]] net::Task<Failure> run_tunnel(WorkerState& worker, Connection& connection,

@@ -21,15 +21,15 @@ std::optional<net::Endpoint> upstream_endpoint(std::string_view url) {
   return net::parse_endpoint(has_port ? std::string(url) : std::string(url) + ":80");
 }
 
-Upstream::Upstream(const config::Upstream& config, const net::Executor& executor,
-                   net::Wheel& wheel)
+Upstream::Upstream(const config::Upstream& config, const net::Executor& executor, net::Wheel& wheel)
     : config_(config), executor_(executor), wheel_(wheel) {
   // The configuration was checked; an endpoint that is none has failed there.
   endpoint_ = upstream_endpoint(config.endpoints.front()).value_or(net::Endpoint{});
   const bool is_v6 = endpoint_.host.find(':') != std::string::npos;
   authority_ = is_v6 ? "[" + endpoint_.host + "]" : endpoint_.host;
   if (authority_.empty()) authority_ = "localhost";
-  if (endpoint_.port != 80 && endpoint_.port != 0) authority_ += ":" + std::to_string(endpoint_.port);
+  if (endpoint_.port != 80 && endpoint_.port != 0)
+    authority_ += ":" + std::to_string(endpoint_.port);
   if (net::parse_address(endpoint_.host)) addresses_.push_back(endpoint_.host);
   idle_.reserve(config.max_idle_connections);
 }

@@ -29,8 +29,7 @@ void append_content_length(std::uint64_t length, http::Buffer& out) {
   out.append("\r\n");
 }
 
-void write_upstream_head(const Exchange& exchange, const Upstream& upstream,
-                         http::Buffer& out) {
+void write_upstream_head(const Exchange& exchange, const Upstream& upstream, http::Buffer& out) {
   const http::RequestHead& request = exchange.request;
   const HeaderPolicy& policy = exchange.local->runtime->header_policy;
   out.clear();

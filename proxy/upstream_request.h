@@ -7,13 +7,11 @@
 #include "proxy/exchange_state.h"
 #include "proxy/http/buffer.h"
 #include "proxy/upstream.h"
-#include "proxy/worker_state.h"
 
 namespace proxy {
 
 // The whole request head, replacing what `out` held.
-void write_upstream_head(const Exchange& exchange,
-                         const Upstream& upstream, http::Buffer& out);
+void write_upstream_head(const Exchange& exchange, const Upstream& upstream, http::Buffer& out);
 void append_status_line(const http::ResponseHead& response, http::Buffer& out);
 void append_content_length(std::uint64_t length, http::Buffer& out);
 

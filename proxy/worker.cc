@@ -85,11 +85,10 @@ bool Worker::has_room() {
 
 void Worker::start_connection(Listener& listener, int descriptor, const net::Address& peer) {
   const bool is_unix = listener.family == AF_UNIX;
-  auto stream =
-      std::make_unique<net::Stream>(state_.executor, wheel_, listener.family, descriptor);
-  auto connection = std::make_unique<Connection>(state_, std::move(stream), listener.role, peer,
-                                                 is_unix ? "unix" : net::to_text(peer),
-                                                 listener.port);
+  auto stream = std::make_unique<net::Stream>(state_.executor, wheel_, listener.family, descriptor);
+  auto connection =
+      std::make_unique<Connection>(state_, std::move(stream), listener.role, peer,
+                                   is_unix ? "unix" : net::to_text(peer), listener.port);
   connections_.push_back(*connection);
   const bool counts = listener.role == Role::main;
   if (counts) state_.process.connections.fetch_add(1, std::memory_order_relaxed);

@@ -6,8 +6,6 @@
 #include <ctime>
 
 #include "auth/bytes.h"
-#include "proxy/connection.h"
-#include "proxy/exchange_state.h"
 
 namespace proxy {
 namespace {
@@ -28,54 +26,14 @@ http::HeadLimits request_limits(const config::Limits& limits) {
 
 }  // namespace
 
-LocalRuntime::LocalRuntime(std::shared_ptr<const Runtime> shared, const net::Executor& executor,
-                           net::Wheel& wheel)
-    : runtime(std::move(shared)), tokens(runtime->config.tokens.cache_entries) {
-  for (const config::Upstream& upstream : runtime->config.upstreams) {
-    upstreams.push_back(std::make_unique<Upstream>(upstream, executor, wheel));
-  }
-}
-
-Exchange::Exchange(const http::HeadLimits& limits)
-    : request_parser(limits), response_parser(http::HeadLimits{.head_bytes = 64 * 1024,
-                                                               .field_bytes = 64 * 1024,
-                                                               .target_bytes = 8 * 1024,
-                                                               .fields = 256}) {}
-
-void Exchange::next() {
-  request.bytes.consume(std::min(request.bytes.size(), request.head_size));
-  request.clear();
-  request_parser.reset();
-  response.clear();
-  response.bytes.clear();
-  response_parser.reset();
-  out.clear();
-  relay_up.clear();
-  relay_down.clear();
-  local.reset();
-  decision = Decision{};
-  client = Client{};
-  upstream_duration = std::chrono::microseconds{-1};
-  status = 0;
-  bytes_out = 0;
-  upstream = {};
-  reason = {};
-  user.clear();
-  session_id.clear();
-}
-
-void Exchange::release() {
-  request.bytes.release();
-  response.bytes.release();
-  out.release();
-  relay_up.release();
-  relay_down.release();
-}
-
 WorkerState::WorkerState(const net::Executor& loop, net::Wheel& deadlines,
                          store::SessionStore& sessions, HashPool& hashes, Log& lines,
                          ProcessState& shared)
-    : executor(loop), wheel(deadlines), store(sessions), hashing(hashes), log(lines),
+    : executor(loop),
+      wheel(deadlines),
+      store(sessions),
+      hashing(hashes),
+      log(lines),
       process(shared) {
   proofs_.reserve(proofs_max);
   const auto random = auth::random_bytes(id_prefix_.size() / 2);
@@ -124,8 +82,8 @@ std::string_view WorkerState::date_line(auth::Time now) {
     ::gmtime_r(&time, &parts);
     std::array<char, 64> text{};
     // The C locale is never changed, so the names are English as the RFC demands.
-    const std::size_t size = std::strftime(text.data(), text.size(),
-                                           "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &parts);
+    const std::size_t size =
+        std::strftime(text.data(), text.size(), "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &parts);
     date_line_.assign(text.data(), size);
   }
   return date_line_;
@@ -150,12 +108,11 @@ void WorkerState::apply(const store::Revocation& revocation) {
     local->tokens.erase_subject(revocation.username);
   }
   for (SessionStream& stream : session_streams) {
-    const bool is_over = revocation.session_id.empty()
-                             ? stream.username == revocation.username
-                             : stream.session_id == revocation.session_id;
+    const bool is_over = revocation.session_id.empty() ? stream.username == revocation.username
+                                                       : stream.session_id == revocation.session_id;
     if (!is_over || stream.revoked) continue;
     stream.revoked = true;
-    stream.connection->stream().cancel();
+    stream.client->cancel();
     stream.upstream->cancel();
   }
 }

@@ -6,52 +6,35 @@
 #include <array>
 #include <atomic>
 #include <boost/intrusive/list.hpp>
-#include <boost/smart_ptr/intrusive_ptr.hpp>
-#include <boost/smart_ptr/intrusive_ref_counter.hpp>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "auth/token_cache.h"
+#include "proxy/exchange_state.h"
 #include "proxy/hash_pool.h"
+#include "proxy/local_runtime.h"
 #include "proxy/net/deadline.h"
 #include "proxy/net/task.h"
-#include "proxy/runtime.h"
 #include "proxy/store/revocations.h"
 #include "proxy/store/session_store.h"
 #include "proxy/telemetry.h"
-#include "proxy/upstream.h"
 
 namespace proxy {
 
-// A runtime as one worker uses it. Counted without atomics; an exchange holds one from its head to
-// its access line, a tunnel lets go of it.
-struct LocalRuntime : boost::intrusive_ref_counter<LocalRuntime, boost::thread_unsafe_counter> {
-  LocalRuntime(std::shared_ptr<const Runtime> shared, const net::Executor& executor,
-               net::Wheel& wheel);
-  std::shared_ptr<const Runtime> runtime;
-  auth::TokenCache tokens;  // dies with the keys that verified them
-  std::vector<std::unique_ptr<Upstream>> upstreams;  // index: Route::upstream
-};
-using LocalRuntimeRef = boost::intrusive_ptr<LocalRuntime>;
-
 // The life of the process, read by every thread.
 struct ProcessState {
-  std::atomic<bool> draining{false};     // readiness says no
-  std::atomic<bool> closing{false};      // answers carry Connection: close
+  std::atomic<bool> draining{false};          // readiness says no
+  std::atomic<bool> closing{false};           // answers carry Connection: close
   std::atomic<std::uint32_t> connections{0};  // client connections of all workers
 };
-
-struct Exchange;
-class Connection;
 
 // A tunnel or event stream that must end when its session does.
 struct SessionStream : boost::intrusive::list_base_hook<> {
   std::string session_id;
   std::string username;
   auth::Time issued_at{};
-  Connection* connection = nullptr;
+  net::Stream* client = nullptr;
   net::Stream* upstream = nullptr;
   bool revoked = false;
 };
@@ -67,7 +50,7 @@ struct WorkerState {
   HashPool& hashing;
   Log& log;
   ProcessState& process;
-  LocalRuntimeRef local;              // the newest; exchanges keep their own
+  LocalRuntimeRef local;  // the newest; exchanges keep their own
   store::Revocations revocations;
   boost::intrusive::list<SessionStream> session_streams;
   bool warned_about_forwarding = false;

@@ -11,6 +11,7 @@
 #include "proxy/hash_pool.h"
 #include "proxy/http/head.h"
 #include "proxy/net/task.h"
+#include "proxy/reply.h"
 #include "proxy/runtime.h"
 #include "proxy/store/session_store.h"
 #include "proxy/telemetry.h"
@@ -41,18 +42,6 @@ struct Request {
   // The verified access token that came along, or why there is none (missing, expired, ...).
   const auth::Principal* principal = nullptr;
   auth::Error principal_error = auth::Error::missing;
-};
-
-struct Reply {
-  int status = 200;
-  std::string_view content_type = "application/json";  // a literal; empty: no body, no type
-  std::string headers;  // further whole lines, each ended by CRLF
-  std::string body;
-  bool cacheable = false;  // false adds Cache-Control: no-store
-  // For the access line; never sent.
-  std::string user;
-  std::string session_id;
-  std::string_view reason;  // a literal
 };
 
 [[nodiscard]] net::Task<Reply> login(const Context& context, const Request& request);

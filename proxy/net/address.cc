@@ -125,7 +125,8 @@ std::optional<Endpoint> parse_endpoint(std::string_view text) {
   } else if (host.empty() || host.find(':') != std::string_view::npos) {
     return std::nullopt;
   }
-  return Endpoint{.host = std::string(host), .port = static_cast<std::uint16_t>(*port), .unix_path = ""};
+  return Endpoint{
+      .host = std::string(host), .port = static_cast<std::uint16_t>(*port), .unix_path = ""};
 }
 
 }  // namespace proxy::net

@@ -1,4 +1,5 @@
-// IP addresses, networks and listen addresses as values: parsing, containment, text. Pure; any thread.
+// IP addresses, networks and listen addresses as values: parsing, containment, text. Pure; any
+// thread.
 #pragma once
 
 #include <array>
@@ -34,7 +35,7 @@ struct Network {
 
 // "0.0.0.0:8080", "[::]:8080", "localhost:8080" or "unix:/path".
 struct Endpoint {
-  std::string host;       // without brackets; empty for unix sockets
+  std::string host;  // without brackets; empty for unix sockets
   std::uint16_t port = 0;
   std::string unix_path;  // empty for IP
 };

@@ -26,7 +26,8 @@ void Wheel::advance(std::chrono::steady_clock::time_point now) {
   while (now_tick_ < target) {
     ++now_tick_;
     Link& slot = slots_[static_cast<std::size_t>(now_tick_) % slots];
-    // Callbacks may destroy neighbours, so the slot's list is taken over and emptied from its front.
+    // Callbacks may destroy neighbours, so the slot's list is taken over and emptied from its
+    // front.
     Link due{&due, &due};
     if (slot.next != &slot) {
       due.next = slot.next;
@@ -51,8 +52,8 @@ void Wheel::advance(std::chrono::steady_clock::time_point now) {
 
 void Deadline::expires_after(std::chrono::milliseconds timeout) {
   // Rounded up, plus one: the current tick has partly passed.
-  const std::int64_t ticks = (timeout + Wheel::tick_length - std::chrono::milliseconds{1}) /
-                             Wheel::tick_length;
+  const std::int64_t ticks =
+      (timeout + Wheel::tick_length - std::chrono::milliseconds{1}) / Wheel::tick_length;
   due_tick_ = wheel_.now_tick_ + std::max<std::int64_t>(ticks, 0) + 1;
   if (slot_tick_ != never && slot_tick_ <= due_tick_) return;  // it will be looked at in time
   unlink();

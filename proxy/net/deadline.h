@@ -1,6 +1,6 @@
 // Deadlines of one worker: a wheel of coarse ticks instead of a timer per operation. Setting one is
-// two stores unless it becomes earlier; the wheel looks at a slot when its tick comes and moves what
-// is due later. One thread; a Deadline must not outlive its wheel.
+// two stores unless it becomes earlier; the wheel looks at a slot when its tick comes and moves
+// what is due later. One thread; a Deadline must not outlive its wheel.
 #pragma once
 
 #include <array>

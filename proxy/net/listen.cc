@@ -66,7 +66,7 @@ Listening listen_unix(const Endpoint& endpoint, std::size_t workers) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::memcpy(address.sun_path, endpoint.unix_path.data(), endpoint.unix_path.size());
-  struct stat existing{};
+  struct stat existing {};
   if (::lstat(endpoint.unix_path.c_str(), &existing) == 0) {
     if (!S_ISSOCK(existing.st_mode) || !is_stale_socket(address)) {
       result.error = result.address + " is already in use";
@@ -90,8 +90,7 @@ Listening listen_unix(const Endpoint& endpoint, std::size_t workers) {
 }
 
 int bind_tcp(const addrinfo& target, bool share) {
-  const int descriptor =
-      ::socket(target.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const int descriptor = ::socket(target.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (descriptor < 0) return -1;
   const int on = 1;
   ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);

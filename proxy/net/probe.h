@@ -7,8 +7,8 @@
 namespace proxy::net {
 
 struct ProbeAnswer {
-  int status = 0;     // 0: no answer
-  std::string error;  // why there is none; empty when there is one
+  int status = 0;               // 0: no answer
+  std::string error;            // why there is none; empty when there is one
   bool is_usage_error = false;  // the URL is not one
 };
 

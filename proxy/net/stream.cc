@@ -269,8 +269,7 @@ Task<ConnectResult> connect(const Executor& executor, Wheel& wheel, const Endpoi
     result.error = asio::error::make_error_code(asio::error::invalid_argument);
     co_return result;
   }
-  const int descriptor =
-      ::socket(target->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const int descriptor = ::socket(target->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (descriptor < 0) {
     result.error = last_error();
     co_return result;
@@ -296,7 +295,8 @@ Task<Resolved> resolve(const Executor& executor, const std::string& host) {
   asio::ip::basic_resolver<asio::ip::tcp, Executor> resolver(executor);
   const auto [error, found] = co_await resolver.async_resolve(host, "", as_result);
   result.error = error;
-  for (const auto& entry : found) result.addresses.push_back(entry.endpoint().address().to_string());
+  for (const auto& entry : found)
+    result.addresses.push_back(entry.endpoint().address().to_string());
   co_return result;
 }
 

@@ -1,8 +1,8 @@
 // A connected, non-blocking byte stream (TCP or unix socket) with a timeout per direction. Every
 // operation that can wait on the peer takes the timeout as an argument; a deadline cancels the
-// waiting operation and leaves the stream open, and the caller decides. Writes are tried at once and
-// wait only for what the kernel did not take; reads are left to the event loop, which knows from the
-// last short read that nothing is there yet: a request costs two receives and two sends.
+// waiting operation and leaves the stream open, and the caller decides. Writes are tried at once
+// and wait only for what the kernel did not take; reads are left to the event loop, which knows
+// from the last short read that nothing is there yet: a request costs two receives and two sends.
 // One thread, one reader and one writer at a time. Must outlive its pending operations.
 #pragma once
 
@@ -26,8 +26,7 @@
 
 namespace proxy::net {
 
-using Socket =
-    boost::asio::basic_stream_socket<boost::asio::generic::stream_protocol, Executor>;
+using Socket = boost::asio::basic_stream_socket<boost::asio::generic::stream_protocol, Executor>;
 
 // `error` is timed_out after the timeout, eof at the peer's end, otherwise the system's.
 struct IoResult {

@@ -23,13 +23,14 @@ LEVELS = {
     "config/": 0, "auth/": 0, "examples/": 0,
     "proxy/http/": 1, "proxy/net/": 1,
     "proxy/telemetry": 3, "proxy/store/": 3, "proxy/header_policy": 3, "proxy/route_table": 3,
-    "proxy/hash_pool": 3, "proxy/upstream": 3, "proxy/connection": 3,
-    "proxy/runtime": 4,
-    "proxy/endpoints/": 5, "proxy/forward": 5,
-    "proxy/exchange": 6,
-    "proxy/worker": 7, "proxy/admin": 7, "proxy/health": 7,
-    "proxy/server": 8,
-    "proxy/cli": 9, "proxy/main": 10,
+    "proxy/hash_pool": 3, "proxy/upstream": 3, "proxy/reply": 3, "proxy/body": 3,
+    "proxy/machine": 3, "proxy/failure": 3,
+    "proxy/runtime": 4, "proxy/local_runtime": 5, "proxy/client": 5,
+    "proxy/endpoints/": 5, "proxy/decide": 6, "proxy/exchange_state": 7,
+    "proxy/worker_state": 8, "proxy/upstream_request": 8, "proxy/connection": 9,
+    "proxy/tunnel": 10, "proxy/health": 10, "proxy/forward": 11,
+    "proxy/exchange": 12, "proxy/worker": 13, "proxy/server": 14,
+    "proxy/cli": 9, "proxy/rehearsal": 14, "proxy/main": 15,
 }
 # These stand alone: they include nothing of ours but themselves.
 SAME = {"proxy/log_line": "proxy/telemetry"}  # parts of another module

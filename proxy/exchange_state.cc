@@ -1,0 +1,45 @@
+// The pooled state of an exchange; see exchange_state.h.
+#include "proxy/exchange_state.h"
+
+#include <algorithm>
+
+namespace proxy {
+
+Exchange::Exchange(const http::HeadLimits& limits)
+    : request_parser(limits),
+      response_parser(http::HeadLimits{.head_bytes = 64 * 1024,
+                                       .field_bytes = 64 * 1024,
+                                       .target_bytes = 8 * 1024,
+                                       .fields = 256}) {}
+
+void Exchange::next() {
+  request.bytes.consume(std::min(request.bytes.size(), request.head_size));
+  request.clear();
+  request_parser.reset();
+  response.clear();
+  response.bytes.clear();
+  response_parser.reset();
+  out.clear();
+  relay_up.clear();
+  relay_down.clear();
+  local.reset();
+  decision = Decision{};
+  client = Client{};
+  upstream_duration = std::chrono::microseconds{-1};
+  status = 0;
+  bytes_out = 0;
+  upstream = {};
+  reason = {};
+  user.clear();
+  session_id.clear();
+}
+
+void Exchange::release() {
+  request.bytes.release();
+  response.bytes.release();
+  out.release();
+  relay_up.release();
+  relay_down.release();
+}
+
+}  // namespace proxy

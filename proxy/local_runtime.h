@@ -1,0 +1,28 @@
+// The runtime as one worker uses it, together with everything that dies with it: the tokens its
+// keys verified and the connections to its upstreams. One thread.
+#pragma once
+
+#include <boost/smart_ptr/intrusive_ptr.hpp>
+#include <boost/smart_ptr/intrusive_ref_counter.hpp>
+#include <memory>
+#include <vector>
+
+#include "auth/token_cache.h"
+#include "proxy/net/deadline.h"
+#include "proxy/net/task.h"
+#include "proxy/runtime.h"
+#include "proxy/upstream.h"
+
+namespace proxy {
+
+// Counted without atomics; an exchange holds one from its head to its access line.
+struct LocalRuntime : boost::intrusive_ref_counter<LocalRuntime, boost::thread_unsafe_counter> {
+  LocalRuntime(std::shared_ptr<const Runtime> shared, const net::Executor& executor,
+               net::Wheel& wheel);
+  std::shared_ptr<const Runtime> runtime;
+  auth::TokenCache tokens;                           // dies with the keys that verified them
+  std::vector<std::unique_ptr<Upstream>> upstreams;  // index: Route::upstream
+};
+using LocalRuntimeRef = boost::intrusive_ptr<LocalRuntime>;
+
+}  // namespace proxy
