@@ -4,7 +4,9 @@
 #include "proxy/http/syntax.h"
 
 #include <array>
+#include <bit>
 #include <cstring>
+#include <type_traits>
 
 namespace proxy::http {
 namespace {
@@ -14,7 +16,7 @@ struct KnownName {
   HeaderId id;
 };
 
-// Sorted by length: the length alone leaves at most six candidates, the first letter mostly one.
+// Sorted by length: the length alone leaves at most six candidates.
 constexpr std::array known_names = std::to_array<KnownName>({
     {"te", HeaderId::te},
     {"via", HeaderId::via},
@@ -65,20 +67,53 @@ constexpr auto first_of_length = [] {
   return first;
 }();
 
-std::uint64_t load(const char* at) {
-  std::uint64_t word;
-  std::memcpy(&word, at, sizeof word);
-  return word;
+// Some bytes as a number, the same for tables made by the compiler and names read at run time.
+template <class Word>
+constexpr std::uint64_t load(const char* at) {
+  std::array<char, sizeof(Word)> bytes{};
+  if (std::is_constant_evaluated()) {
+    for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = at[i];
+  } else {
+    std::memcpy(bytes.data(), at, bytes.size());
+  }
+  return std::bit_cast<Word>(bytes);
 }
 
 // Eight letters at once. A byte is upper case when adding 0x3f to its low seven bits carries into
 // the eighth (it is 'A' or more) and adding 0x25 does not (it is 'Z' or less).
-std::uint64_t lower(std::uint64_t word) {
+constexpr std::uint64_t lower(std::uint64_t word) {
   constexpr std::uint64_t ones = 0x0101010101010101;
   const std::uint64_t low = word & (ones * 0x7f);
   const std::uint64_t upper = (low + ones * 0x3f) & ~(low + ones * 0x25) & ~word & (ones * 0x80);
   return word | upper >> 2;
 }
+
+// The beginning and the end of a name in lower case; together they are the whole of a name of up to
+// 16 bytes, so that most names are told apart by comparing two numbers.
+struct NameKey {
+  std::uint64_t front = 0;
+  std::uint64_t back = 0;
+  constexpr bool operator==(const NameKey&) const = default;
+};
+constexpr std::size_t covered = 2 * sizeof(std::uint64_t);
+
+constexpr NameKey key_of(std::string_view name) {
+  const char* at = name.data();
+  const char* end = at + name.size();
+  if (name.size() >= 8) {
+    return {lower(load<std::uint64_t>(at)), lower(load<std::uint64_t>(end - 8))};
+  }
+  if (name.size() >= 4) {
+    return {lower(load<std::uint32_t>(at) | load<std::uint32_t>(end - 4) << 32)};
+  }
+  return {lower(load<std::uint16_t>(at) | load<std::uint16_t>(end - 2) << 32)};
+}
+
+constexpr auto known_keys = [] {
+  std::array<NameKey, known_names.size()> keys;
+  for (std::size_t i = 0; i < keys.size(); ++i) keys[i] = key_of(known_names[i].name);
+  return keys;
+}();
 
 template <class Head>
 const Field* find_in(const Head& head, HeaderId id) {
@@ -113,20 +148,25 @@ std::string_view name(Method method) {
 }
 
 Method method_from(std::string_view text) {
-  for (auto method = Method::get; method != Method::other;
-       method = static_cast<Method>(static_cast<int>(method) + 1)) {
-    if (text == name(method)) return method;
+  const auto only = [text](Method method) { return text == name(method) ? method : Method::other; };
+  switch (text.size()) {
+    case 3: return only(text.front() == 'G' ? Method::get : Method::put);
+    case 4: return only(text.front() == 'H' ? Method::head : Method::post);
+    case 5: return only(text.front() == 'P' ? Method::patch : Method::trace);
+    case 6: return only(Method::delete_);
+    case 7: return only(text.front() == 'O' ? Method::options : Method::connect);
+    default: return Method::other;
   }
-  return Method::other;
 }
 
 HeaderId header_id(std::string_view name) {
-  if (name.empty() || name.size() > longest_name) return HeaderId::other;
-  const char first = syntax::lower(name.front());
+  if (name.size() < 2 || name.size() > longest_name) return HeaderId::other;
+  const NameKey key = key_of(name);
   const std::size_t end = first_of_length[name.size() + 1];
   for (std::size_t i = first_of_length[name.size()]; i < end; ++i) {
-    const KnownName& known = known_names[i];
-    if (known.name.front() == first && equal_ignoring_case(known.name, name)) return known.id;
+    if (known_keys[i] != key) continue;
+    const bool whole = name.size() <= covered || equal_ignoring_case(known_names[i].name, name);
+    return whole ? known_names[i].id : HeaderId::other;
   }
   return HeaderId::other;
 }
@@ -172,7 +212,9 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
   std::size_t i = 0;
   for (; a.size() - i >= sizeof(std::uint64_t); i += sizeof(std::uint64_t)) {
-    if (lower(load(a.data() + i)) != lower(load(b.data() + i))) return false;
+    if (lower(load<std::uint64_t>(a.data() + i)) != lower(load<std::uint64_t>(b.data() + i))) {
+      return false;
+    }
   }
   for (; i < a.size(); ++i) {
     if (syntax::lower(a[i]) != syntax::lower(b[i])) return false;
