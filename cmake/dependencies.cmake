@@ -14,21 +14,24 @@ find_path(ARGON2_INCLUDE_DIR argon2.h REQUIRED)
 find_library(ARGON2_LIBRARY argon2 REQUIRED)
 find_library(CRYPT_LIBRARY crypt REQUIRED)
 
-# llhttp: the system's library where it has one (Debian 13), else the generated C of Debian 12's
-# node-llhttp. Strict mode is not the default there, and loose mode takes smuggling vectors
-# (CVE-2025-23167, CVE-2023-30589), so it is forced.
-find_package(llhttp QUIET)
-if(TARGET llhttp::llhttp)
-  add_library(gatehouse_llhttp ALIAS llhttp::llhttp)
-else()
-  set(LLHTTP_SOURCE_DIR /usr/share/llhttp CACHE PATH "llhttp's C sources")
-  set(LLHTTP_INCLUDE_DIR /usr/share/include/llhttp CACHE PATH "llhttp's header")
-  add_library(gatehouse_llhttp STATIC ${LLHTTP_SOURCE_DIR}/api.c ${LLHTTP_SOURCE_DIR}/http.c
-    ${LLHTTP_SOURCE_DIR}/llhttp.c)
-  target_include_directories(gatehouse_llhttp SYSTEM PUBLIC ${LLHTTP_INCLUDE_DIR})
-  target_compile_definitions(gatehouse_llhttp PUBLIC LLHTTP_STRICT_MODE=1)
-  # api.c and llhttp.c declare the same functions in two ways: never in one translation unit.
-  set_target_properties(gatehouse_llhttp PROPERTIES UNITY_BUILD OFF)
+# llhttp is no part of the program: tests and fuzzers hold the parser against it
+# (docs/decisions/0001-one-parser.md). The system's library where it has one (Debian 13), else the
+# generated C of Debian 12's node-llhttp. Strict mode is not the default there, and loose mode takes
+# smuggling vectors (CVE-2025-23167, CVE-2023-30589), so it is forced.
+if(GATEHOUSE_TESTS OR GATEHOUSE_FUZZERS)
+  find_package(llhttp QUIET)
+  if(TARGET llhttp::llhttp)
+    add_library(gatehouse_llhttp ALIAS llhttp::llhttp)
+  else()
+    set(LLHTTP_SOURCE_DIR /usr/share/llhttp CACHE PATH "llhttp's C sources")
+    set(LLHTTP_INCLUDE_DIR /usr/share/include/llhttp CACHE PATH "llhttp's header")
+    add_library(gatehouse_llhttp STATIC EXCLUDE_FROM_ALL ${LLHTTP_SOURCE_DIR}/api.c
+      ${LLHTTP_SOURCE_DIR}/http.c ${LLHTTP_SOURCE_DIR}/llhttp.c)
+    target_include_directories(gatehouse_llhttp SYSTEM PUBLIC ${LLHTTP_INCLUDE_DIR})
+    target_compile_definitions(gatehouse_llhttp PUBLIC LLHTTP_STRICT_MODE=1)
+    # api.c and llhttp.c declare the same functions in two ways: never in one translation unit.
+    set_target_properties(gatehouse_llhttp PROPERTIES UNITY_BUILD OFF)
+  endif()
 endif()
 
 # Asio: one loop per thread, coroutine frames recycled per thread. The cache size must be the same

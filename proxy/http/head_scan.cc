@@ -1,34 +1,47 @@
 // The states follow the grammar from left to right. The three long runs (target, name, value) have
-// loops of their own; everything else goes one byte at a time.
+// loops of their own; everything else goes one byte at a time, but for short cuts that change only
+// how fast the same bytes are seen.
 #include "proxy/http/head_scan.h"
 
 #include "proxy/http/syntax.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 namespace proxy::http {
 namespace {
 
 constexpr std::string_view version_start = "HTTP/";
+constexpr std::string_view usual_version = "HTTP/1.";
 constexpr std::size_t longest_method = 7;  // OPTIONS, CONNECT
 
+std::size_t skip(syntax::Class wanted, const char* data, std::size_t at, std::size_t end) {
+  while (at < end && syntax::is(wanted, data[at])) ++at;
+  return at;
+}
+
 // The first byte from `at` on that a field value may not hold, or `end`. Eight bytes at a time:
-// values are most of a head.
+// values are most of a head. The high bit of each byte that is below a space or is DEL comes out
+// set; carries may set more, and a TAB is legal too, so the table has the last word.
 std::size_t skip_value(const char* data, std::size_t at, std::size_t end) {
   constexpr std::uint64_t ones = 0x0101010101010101;
   constexpr std::uint64_t high = ones * 0x80;
   while (end - at >= sizeof(std::uint64_t)) {
     std::uint64_t word;
     std::memcpy(&word, data + at, sizeof word);
-    const std::uint64_t below_space = (word - ones * 0x20) & ~word;
-    const std::uint64_t not_del = word ^ (ones * 0x7f);
-    const std::uint64_t is_del = (not_del - ones) & ~not_del;
-    if (((below_space | is_del) & high) != 0) break;  // perhaps only a TAB: look closer
-    at += sizeof word;
+    const std::uint64_t suspects = ((word - ones * 0x20) | (word + ones)) & ~word & high;
+    if (suspects == 0) {
+      at += sizeof word;
+      continue;
+    }
+    const int bits = std::endian::native == std::endian::little ? std::countr_zero(suspects)
+                                                                : std::countl_zero(suspects);
+    at += static_cast<std::size_t>(bits) / 8;
+    if (!syntax::is(syntax::value_char, data[at])) return at;
+    ++at;
   }
-  while (at < end && syntax::is(syntax::value_char, data[at])) ++at;
-  return at;
+  return skip(syntax::value_char, data, at, end);
 }
 
 }  // namespace
@@ -39,7 +52,9 @@ void HeadScan::reset() {
   state_ = State::start;
   error_ = ParseError::none;
   digit_ = 0;
-  at_ = begin_ = fields_ = method_bytes_ = 0;
+  at_ = begin_ = method_bytes_ = 0;
+  status_ = 0;
+  fields_.clear();
   begin_line();
 }
 
@@ -50,7 +65,6 @@ bool HeadScan::at_start() const {
 
 // A line may be as long as its limit and its CRLF; the head as a whole includes them.
 void HeadScan::begin_line() {
-  line_ = at_;
   const std::size_t line_bytes = in_start_line() ? limits_.target_bytes : limits_.field_bytes;
   const std::size_t left = limits_.head_bytes - std::min(at_, limits_.head_bytes);
   stop_ = at_ + std::min(left, line_bytes + 2);
@@ -81,8 +95,7 @@ ParseError HeadScan::step(const char* data, std::size_t end) {
     case State::target_hex: return scan_target(data, end);
     case State::version:
     case State::status_version: return scan_version(data, end);
-    case State::version_end:
-      return expect('\r', c, State::line_lf, ParseError::bad_request_line);
+    case State::version_end: return end_line(data, end, ParseError::bad_request_line);
     case State::status: return scan_status(c);
     case State::reason: return scan_value(data, end);
     case State::line_lf: return expect('\n', c, State::field, ParseError::bad_request_line);
@@ -133,9 +146,10 @@ ParseError HeadScan::scan_method(const char* data, std::size_t end) {
   if (at_ == end) return ParseError::none;
   const std::string_view text(data + begin_, at_ - begin_);
   if (data[at_] != ' ' || text.empty()) return ParseError::bad_request_line;
-  if (method_from(text) == Method::other) return ParseError::unknown_method;
+  method_ = method_from(text);
+  if (method_ == Method::other) return ParseError::unknown_method;
   method_bytes_ = text.size();
-  ++at_;
+  start_text_.begin = ++at_;
   state_ = State::target;
   return ParseError::none;
 }
@@ -143,26 +157,28 @@ ParseError HeadScan::scan_method(const char* data, std::size_t end) {
 // Whatever two parsers may read in two ways is refused here: '#', '\', quotes, raw bytes over 0x7F
 // and escapes that are none (SECURITY B02, B06, B07, B08).
 ParseError HeadScan::scan_target(const char* data, std::size_t end) {
-  const std::size_t target = begin_ + method_bytes_ + 1;
   while (at_ < end) {
     const char c = data[at_];
     if (state_ == State::target_hex) {
       if (!syntax::is(syntax::hex_digit, c)) return ParseError::bad_target;
       if (++digit_ == 2) state_ = State::target;
+      ++at_;
     } else if (c == '%') {
       state_ = State::target_hex;
       digit_ = 0;
-    } else if (!syntax::is(syntax::target_char, c)) {
+      ++at_;
+    } else if (syntax::is(syntax::target_char, c)) {
+      at_ = skip(syntax::target_char, data, at_ + 1, end);
+    } else {
       // A line that ends here has no version: HTTP/0.9. Two spaces leave the target empty.
-      const bool ends = c == '\r' || c == '\n' || (c == ' ' && at_ == target);
+      const bool ends = c == '\r' || c == '\n' || (c == ' ' && at_ == start_text_.begin);
       if (ends) return ParseError::bad_request_line;
       if (c != ' ') return ParseError::bad_target;
-      ++at_;
+      start_text_.end = at_++;
       state_ = State::version;
       digit_ = 0;
       return ParseError::none;
     }
-    ++at_;
   }
   return ParseError::none;
 }
@@ -170,6 +186,11 @@ ParseError HeadScan::scan_target(const char* data, std::size_t end) {
 // "HTTP/" DIGIT "." DIGIT, of which only 1.0 and 1.1 are ours (SECURITY D25).
 ParseError HeadScan::scan_version(const char* data, std::size_t end) {
   constexpr std::size_t major = version_start.size();
+  const std::string_view rest(data + at_, end - at_);
+  if (digit_ == 0 && rest.starts_with(usual_version)) {
+    at_ += usual_version.size();
+    digit_ = usual_version.size();
+  }
   while (at_ < end) {
     const char c = data[at_++];
     const std::size_t i = digit_++;
@@ -183,6 +204,7 @@ ParseError HeadScan::scan_version(const char* data, std::size_t end) {
       continue;
     }
     if (c != '0' && c != '1') return ParseError::bad_version;
+    version_minor_ = c - '0';
     digit_ = 0;
     state_ = state_ == State::version ? State::version_end : State::status;
     return ParseError::none;
@@ -194,10 +216,14 @@ ParseError HeadScan::scan_version(const char* data, std::size_t end) {
 ParseError HeadScan::scan_status(char c) {
   const std::size_t i = digit_++;
   if (i == 0 && c != ' ') return ParseError::bad_request_line;
-  if (i >= 1 && i <= 3 && !syntax::is_digit(c)) return ParseError::bad_request_line;
+  if (i >= 1 && i <= 3) {
+    if (!syntax::is_digit(c)) return ParseError::bad_request_line;
+    status_ = status_ * 10 + (c - '0');
+  }
   if (i == 4) {
     if (c != ' ' && c != '\r') return ParseError::bad_request_line;
     state_ = State::reason;
+    start_text_.begin = c == ' ' ? at_ + 1 : at_;
     if (c == '\r') return ParseError::none;
   }
   ++at_;
@@ -214,27 +240,41 @@ ParseError HeadScan::scan_field(const char* data, std::size_t end) {
   // A blank would continue the line before (obs-fold), a colon would be a field without a name:
   // both have hidden fields from one of two parsers (SECURITY D06, D11).
   if (!syntax::is(syntax::token_char, c)) return ParseError::bad_header;
-  if (fields_ == limits_.fields) return ParseError::too_many_headers;
-  ++fields_;
+  if (fields_.size() == limits_.fields) return ParseError::too_many_headers;
+  fields_.push_back({{at_, at_}, {}});
   state_ = State::name;
   return scan_name(data, end);
 }
 
 ParseError HeadScan::scan_name(const char* data, std::size_t end) {
-  while (at_ < end && syntax::is(syntax::token_char, data[at_])) ++at_;
+  at_ = skip(syntax::token_char, data, at_, end);
   if (at_ == end) return ParseError::none;
   if (data[at_] != ':') return ParseError::bad_header;
-  ++at_;
+  FieldSpan& field = fields_.back();
+  field.name.end = at_++;
+  field.value.begin = at_;
   state_ = State::value;
   return scan_value(data, end);
 }
 
+// A field's value, or the reason of a status line.
 ParseError HeadScan::scan_value(const char* data, std::size_t end) {
   at_ = skip_value(data, at_, end);
   if (at_ == end) return ParseError::none;
-  const bool reason = state_ == State::reason;
-  return expect('\r', data[at_], reason ? State::line_lf : State::value_lf,
-                reason ? ParseError::bad_request_line : ParseError::bad_header);
+  if (state_ == State::reason) {
+    start_text_.end = at_;
+    return end_line(data, end, ParseError::bad_request_line);
+  }
+  fields_.back().value.end = at_;
+  return end_line(data, end, ParseError::bad_header);
+}
+
+// The CR, and the LF where it has come already: nearly always.
+ParseError HeadScan::end_line(const char* data, std::size_t end, ParseError otherwise) {
+  const State lf = in_start_line() ? State::line_lf : State::value_lf;
+  const ParseError error = expect('\r', data[at_], lf, otherwise);
+  if (error != ParseError::none || at_ == end) return error;
+  return expect('\n', data[at_], State::field, otherwise);
 }
 
 }  // namespace proxy::http

@@ -1,17 +1,33 @@
-// The grammar of a message head, byte by byte: the half of the parser that knows no leniency. It
-// sees every byte before llhttp does and accepts exactly
+// The grammar of a message head, byte by byte, and the one reading of it, without any leniency. It
+// accepts exactly
 //   [CRLF] start-line CRLF *(name ":" value CRLF) CRLF
-// of RFC 9112, with the limits counted on the way. Because it is a plain automaton over bytes, the
-// verdict cannot depend on how the bytes were cut into reads. One thread; no allocation.
+// of RFC 9112, with the limits counted on the way, and notes where each part stands. Because it is
+// a plain automaton over bytes, the verdict cannot depend on how the bytes were cut into reads.
+// Tests and fuzzers hold every head it accepts against llhttp. One thread; no allocation once warm.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "proxy/http/parser.h"
 
 namespace proxy::http {
+
+// Places in the bytes of a head. Not views, because the buffer may move between two reads.
+struct Span {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  [[nodiscard]] std::string_view of(std::string_view bytes) const {
+    return {bytes.data() + begin, end - begin};
+  }
+};
+
+struct FieldSpan {
+  Span name;
+  Span value;  // with its white space, without the CRLF
+};
 
 class HeadScan {
  public:
@@ -28,8 +44,12 @@ class HeadScan {
   // Valid after `complete`.
   [[nodiscard]] std::size_t begin() const { return begin_; }  // of the start line
   [[nodiscard]] std::size_t end() const { return at_; }       // behind the empty line
-  [[nodiscard]] std::size_t fields() const { return fields_; }
-  [[nodiscard]] std::size_t method_bytes() const { return method_bytes_; }
+  [[nodiscard]] Span method_text() const { return {begin_, begin_ + method_bytes_}; }
+  [[nodiscard]] Method method() const { return method_; }
+  [[nodiscard]] Span start_text() const { return start_text_; }  // request target, or reason
+  [[nodiscard]] int status() const { return status_; }
+  [[nodiscard]] int version_minor() const { return version_minor_; }
+  [[nodiscard]] const std::vector<FieldSpan>& fields() const { return fields_; }
 
  private:
   enum class State : std::uint8_t {
@@ -49,6 +69,7 @@ class HeadScan {
   [[nodiscard]] ParseError scan_name(const char* data, std::size_t end);
   [[nodiscard]] ParseError scan_value(const char* data, std::size_t end);
   [[nodiscard]] ParseError expect(char wanted, char c, State next, ParseError otherwise);
+  [[nodiscard]] ParseError end_line(const char* data, std::size_t end, ParseError otherwise);
   void begin_line();
   [[nodiscard]] ParseError too_long() const;
   [[nodiscard]] bool in_start_line() const { return state_ <= State::line_lf; }
@@ -60,10 +81,13 @@ class HeadScan {
   std::uint8_t digit_ = 0;  // position in "HTTP/1.1", in the status code, in a % escape
   std::size_t at_ = 0;
   std::size_t begin_ = 0;
-  std::size_t line_ = 0;    // where the current line begins
   std::size_t stop_ = 0;    // where the current line or the head grows too long
-  std::size_t fields_ = 0;
   std::size_t method_bytes_ = 0;
+  Method method_ = Method::other;
+  int version_minor_ = 1;
+  int status_ = 0;
+  Span start_text_;
+  std::vector<FieldSpan> fields_;  // the last one is filled in while it is read
 };
 
 }  // namespace proxy::http

@@ -1,5 +1,5 @@
 // Bytes -> head, one message head at a time: a strict automaton of ours judges each byte as it
-// comes (head_scan.h), then llhttp in strict mode reads the complete head, and both must agree.
+// comes (head_scan.h), once. What llhttp makes of the same bytes is compared by tests and fuzzers.
 // Bodies are not parsed here: the guard says how a body is delimited and chunked.h reads the
 // chunked kind. Syntax alone lets much through that a proxy must refuse; guard.h is the other half
 // and is always called after a complete head. One thread; no allocation once warm.
@@ -61,8 +61,6 @@ class RequestParser {
   // True before the first byte of a head (other than one leading CRLF) has been seen.
   [[nodiscard]] bool at_start() const;
   void reset();  // for the next request
-  // llhttp's lenient flags: 0, always; readable so that a test can hold it.
-  [[nodiscard]] unsigned leniency() const;
 
  private:
   struct Impl;

@@ -1,6 +1,6 @@
 // Bytes of a client, as a whole conversation. What is understood may not depend on how the bytes
-// were cut, and what is accepted must survive being written anew from its parts: that is what the
-// upstream is sent.
+// were cut, llhttp must understand the same (reading.h sees to it), and what is accepted must
+// survive being written anew from its parts: that is what the upstream is sent.
 #include "tests/fuzz/require.h"
 #include "tests/proxy/http/reading.h"
 

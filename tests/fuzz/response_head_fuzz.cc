@@ -1,5 +1,5 @@
-// Bytes of an upstream. The verdict may not depend on how they were cut, and a length that was
-// accepted is the only one there is.
+// Bytes of an upstream. The verdict may not depend on how they were cut, llhttp must understand the
+// same (reading.h sees to it), and a length that was accepted is the only one there is.
 #include "tests/fuzz/require.h"
 #include "tests/proxy/http/reading.h"
 

@@ -196,7 +196,7 @@ TEST(Guard, TakesTransferEncodingOnlyAsChunked) {
   }
 }
 
-// The guard alone, without llhttp in front: it has to hold by itself.
+// The guard alone, without a parser in front: it has to hold by itself.
 TEST(Guard, DoesNotRelyOnTheParserForFraming) {
   RequestHead head;
   head.method = Method::post;

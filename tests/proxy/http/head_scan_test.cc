@@ -1,4 +1,4 @@
-// The automaton alone, without llhttp behind it: it has to hold by itself.
+// The automaton alone, without the guard behind it: it has to hold by itself.
 #include "proxy/http/head_scan.h"
 
 #include <gtest/gtest.h>
@@ -19,14 +19,39 @@ std::string with_line(std::string_view line) {
   return "GET / HTTP/1.1\r\nHost: a\r\n" + std::string(line) + "\r\n\r\n";
 }
 
-TEST(HeadScan, FindsTheEndAndCounts) {
-  const std::string text = "\r\nGET / HTTP/1.1\r\nHost: a\r\nX:\r\n\r\nbody";
+TEST(HeadScan, FindsTheEndAndTheParts) {
+  const std::string text = "\r\nGET /a%20b HTTP/1.0\r\nHost: a\r\nX:\r\n\r\nbody";
   HeadScan scanner(HeadScan::Kind::request, limits);
   EXPECT_EQ(scanner.scan(text), Progress::complete);
-  EXPECT_EQ(scanner.begin(), 2U);
   EXPECT_EQ(scanner.end(), text.size() - 4);
-  EXPECT_EQ(scanner.fields(), 2U);
-  EXPECT_EQ(scanner.method_bytes(), 3U);
+  EXPECT_EQ(scanner.method(), Method::get);
+  EXPECT_EQ(scanner.method_text().of(text), "GET");
+  EXPECT_EQ(scanner.start_text().of(text), "/a%20b");
+  EXPECT_EQ(scanner.version_minor(), 0);
+  ASSERT_EQ(scanner.fields().size(), 2U);
+  EXPECT_EQ(scanner.fields()[0].name.of(text), "Host");
+  EXPECT_EQ(scanner.fields()[0].value.of(text), " a");
+  EXPECT_EQ(scanner.fields()[1].name.of(text), "X");
+  EXPECT_EQ(scanner.fields()[1].value.of(text), "");
+}
+
+// Nothing of the head before may be left in the next.
+TEST(HeadScan, NotesThePartsAnewAfterResetAndForEveryCut) {
+  const std::string before = "HTTP/1.0 599 x\r\nA: b\r\nC: d\r\n\r\n";
+  const std::string text = "HTTP/1.1 204\r\nDate: e \r\n\r\n";
+  for (std::size_t cut = 0; cut < text.size(); ++cut) {
+    HeadScan scanner(HeadScan::Kind::response, limits);
+    ASSERT_EQ(scanner.scan(before), Progress::complete);
+    scanner.reset();
+    ASSERT_EQ(scanner.scan(std::string_view(text).substr(0, cut)), Progress::need_more);
+    ASSERT_EQ(scanner.scan(text), Progress::complete);
+    EXPECT_EQ(scanner.status(), 204);
+    EXPECT_EQ(scanner.version_minor(), 1);
+    EXPECT_EQ(scanner.start_text().of(text), "");
+    ASSERT_EQ(scanner.fields().size(), 1U);
+    EXPECT_EQ(scanner.fields()[0].name.of(text), "Date");
+    EXPECT_EQ(scanner.fields()[0].value.of(text), " e ");
+  }
 }
 
 TEST(HeadScan, WaitsForTheLastByte) {

@@ -93,16 +93,6 @@ TEST(RequestParser, KnowsWhenNothingHasBegun) {
   EXPECT_FALSE(at_start_after("G"));
 }
 
-// SECURITY 3.3: a lenient flag would undo half of section D.
-TEST(RequestParser, SetsNoLenientFlag) {
-  RequestHead head;
-  RequestParser parser{HeadLimits{}};
-  EXPECT_EQ(parser.leniency(), 0U);
-  head.bytes.append(good);
-  (void)parser.feed(head);
-  EXPECT_EQ(parser.leniency(), 0U);
-}
-
 TEST(RequestParser, EveryCutGivesTheSameHead) {
   for (std::size_t cut = 0; cut <= good.size(); ++cut) {
     Conversation conversation;

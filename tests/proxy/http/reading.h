@@ -1,17 +1,29 @@
 // What the tests of this folder and the fuzzers share: a head read in one go, and a whole
-// conversation read in pieces of any size.
+// conversation read in pieces of any size. Whatever is read here is also held against llhttp; a
+// disagreement is an exception, which fails a test and stops a fuzzer wherever it comes up.
 #pragma once
+
+#include "llhttp_oracle.h"
 
 #include "proxy/http/chunked.h"
 #include "proxy/http/guard.h"
 #include "proxy/http/parser.h"
 
 #include <algorithm>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace proxy::http {
+
+template <class Head>
+void hold_against_llhttp(const Head& head, ParseError verdict) {
+  const std::string difference = disagreement(head, verdict == ParseError::none);
+  if (difference.empty()) return;
+  throw std::logic_error("llhttp disagrees, " + difference + "\n" +
+                         std::string(head.bytes.view().substr(0, head.head_size)));
+}
 
 struct Request {
   Progress progress = Progress::need_more;
@@ -26,7 +38,10 @@ inline Request read_request(std::string_view text, HeadLimits limits = {}) {
   request.head.bytes.append(text);
   request.progress = parser.feed(request.head);
   request.error = parser.error();
-  if (request.progress == Progress::complete) request.error = check_request(request.head);
+  if (request.progress == Progress::complete) {
+    request.error = check_request(request.head);
+    hold_against_llhttp(request.head, request.error);
+  }
   return request;
 }
 
@@ -52,6 +67,7 @@ inline Response read_response(std::string_view text, Method method = Method::get
   response.error = parser.error();
   if (response.progress == Progress::complete) {
     response.error = check_response(response.head, method, upgrade_sent);
+    hold_against_llhttp(response.head, response.error);
   }
   return response;
 }
@@ -78,6 +94,7 @@ class Conversation {
     const Progress progress = parser_.feed(head_);
     if (progress == Progress::need_more) return false;
     const ParseError error = progress == Progress::failed ? parser_.error() : check_request(head_);
+    if (progress == Progress::complete) hold_against_llhttp(head_, error);
     if (error != ParseError::none) return fail(error);
     events_.push_back(describe());
     closed_ = head_.method == Method::connect;
