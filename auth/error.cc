@@ -36,6 +36,8 @@ std::string_view name(Error error) {
       return "wrong_audience";
     case Error::wrong_claims:
       return "wrong_claims";
+    case Error::unsafe_identity:
+      return "unsafe_identity";
     case Error::revoked:
       return "revoked";
     case Error::unknown_user:

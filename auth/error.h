@@ -23,6 +23,7 @@ enum class Error {
   wrong_issuer,
   wrong_audience,
   wrong_claims,         // a claim has the wrong type or unsafe bytes
+  unsafe_identity,      // verified, but a claim could not stand in a header for the application
   revoked,
   unknown_user,
   disabled_user,

@@ -11,8 +11,9 @@ include_directories("${PROJECT_SOURCE_DIR}")
 add_library(gatehouse_flags INTERFACE)
 target_compile_options(gatehouse_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
-  # GCC 12 takes the allocation functions of Asio's coroutine frames for a mismatched pair.
-  $<$<CXX_COMPILER_ID:GNU>:-fcoroutines -Wno-mismatched-new-delete>)
+  # GCC 12 takes the allocation functions of Asio's coroutine frames for a mismatched pair, and in
+  # unity builds a coroutine's frame for a type that outlives its unnamed namespace.
+  $<$<CXX_COMPILER_ID:GNU>:-fcoroutines -Wno-mismatched-new-delete -Wno-subobject-linkage>)
 
 if(GATEHOUSE_HARDENING)
   target_compile_definitions(gatehouse_flags INTERFACE _GLIBCXX_ASSERTIONS)

@@ -36,9 +36,10 @@ std::string_view client_in_chain(const Runtime& runtime, std::string_view chain,
   return client;
 }
 
-// The X-Forwarded-* fields proxies agree on. The last of several lines counts for the chain's end.
+// The X-Forwarded-* fields proxies agree on.
 struct ForwardedFields {
   std::string_view chain, proto, host, port, request_id;
+  int chain_lines = 0;
   bool any = false;
 };
 
@@ -51,12 +52,27 @@ ForwardedFields forwarded_fields(const http::RequestHead& head) {
     if (!http::equal_ignoring_case(field.name.substr(0, 12), "x-forwarded-")) continue;
     found.any = true;
     const auto kind = field.name.substr(12);
-    if (http::equal_ignoring_case(kind, "for")) found.chain = field.value;
+    if (http::equal_ignoring_case(kind, "for")) {
+      found.chain = field.value;
+      ++found.chain_lines;
+    }
     if (http::equal_ignoring_case(kind, "proto")) found.proto = field.value;
     if (http::equal_ignoring_case(kind, "host")) found.host = field.value;
     if (http::equal_ignoring_case(kind, "port")) found.port = field.value;
   }
   return found;
+}
+
+// Some proxies add a line of their own instead of extending the one that is there: the lines are
+// one list (RFC 9110 section 5.3).
+std::string join_chain(const http::RequestHead& head) {
+  std::string chain;
+  for (const http::Field& field : head.fields) {
+    if (!http::equal_ignoring_case(field.name, "x-forwarded-for")) continue;
+    if (!chain.empty()) chain += ", ";
+    chain += field.value;
+  }
+  return chain;
 }
 
 bool is_request_id(std::string_view text) {
@@ -81,14 +97,25 @@ Client client_of(const Runtime& runtime, const Peer& peer, const http::RequestHe
     client.ignored_forwarding = fields.any;
     return client;
   }
-  client.address = client_in_chain(runtime, fields.chain, peer.text);
-  // The chain is passed on only as far as it could be read; garbage in front of it is cut.
-  if (!fields.chain.empty() && client.address != peer.text) {
-    const auto start = static_cast<std::size_t>(client.address.data() - fields.chain.data());
-    client.forwarding.chain = trim(fields.chain.substr(start));
+  std::string_view chain = fields.chain;
+  if (fields.chain_lines > 1) {
+    client.joined_chain = std::make_unique<const std::string>(join_chain(head));
+    chain = *client.joined_chain;
   }
-  if (fields.proto == "http" || fields.proto == "https") client.forwarding.scheme = fields.proto;
-  if (http::split_authority(fields.host)) client.forwarding.host = fields.host;
+  client.address = client_in_chain(runtime, chain, peer.text);
+  // The chain is passed on only as far as it could be read; garbage in front of it is cut.
+  if (!chain.empty() && client.address != peer.text) {
+    const auto start = static_cast<std::size_t>(client.address.data() - chain.data());
+    client.forwarding.chain = trim(chain.substr(start));
+  }
+  if (fields.proto == "http" || fields.proto == "https") {
+    client.forwarding.scheme = fields.proto;
+    client.forwarding.port = fields.proto == "https" ? "443" : "80";
+  }
+  if (const auto host = http::split_authority(fields.host)) {
+    client.forwarding.host = fields.host;
+    if (!host->port.empty()) client.forwarding.port = host->port;
+  }
   const bool is_port = !fields.port.empty() && fields.port.size() <= 5 &&
                        std::all_of(fields.port.begin(), fields.port.end(),
                                    [](char c) { return c >= '0' && c <= '9'; });

@@ -3,6 +3,8 @@
 // Pure; no allocation; views point into the head or the connection.
 #pragma once
 
+#include <memory>
+#include <string>
 #include <string_view>
 
 #include "proxy/header_policy.h"
@@ -20,8 +22,9 @@ struct Peer {
 };
 
 struct Client {
-  Forwarding forwarding;     // what the upstream is told
-  std::string_view address;  // for logs, throttling and session lists
+  Forwarding forwarding;                            // what the upstream is told
+  std::string_view address;                         // for logs, throttling and session lists
+  std::unique_ptr<const std::string> joined_chain;  // behind the views, where lines were joined
   bool peer_is_trusted = false;
   bool ignored_forwarding = false;  // an untrusted peer sent X-Forwarded-*
 };

@@ -83,7 +83,7 @@ Verified verify(const DecisionContext& context, std::string_view token) {
     entry->prove_at = proof_time(context.runtime, **verified);
     auto lines = context.runtime.header_policy.identity_lines(**verified);
     if (!lines) {
-      result.error = auth::Error::wrong_claims;
+      result.error = auth::Error::unsafe_identity;
       return result;
     }
     entry->identity_headers = std::move(*lines);
@@ -104,7 +104,7 @@ Verified verify(const DecisionContext& context, std::string_view token) {
 // Errors of a token that is right, but for somebody who may not.
 bool is_forbidden(auth::Error error) {
   return error == auth::Error::insufficient_groups || error == auth::Error::insufficient_scope ||
-         error == auth::Error::insufficient_claims;
+         error == auth::Error::insufficient_claims || error == auth::Error::unsafe_identity;
 }
 
 // Puts the outcome of a failed check into the decision: the one place where 401, 403 and 503 part.
@@ -117,9 +117,6 @@ void refuse(Decision& decision, auth::Error error) {
   } else if (error == auth::Error::store_unavailable || error == auth::Error::overloaded) {
     decision.status = 503;
     decision.error = "unavailable";
-  } else if (error == auth::Error::wrong_claims && decision.token) {
-    decision.status = 403;
-    decision.error = "forbidden";
   } else {
     decision.status = 401;
     decision.error = "unauthorized";
@@ -185,10 +182,9 @@ Decision forward(const DecisionContext& context, const http::RequestHead& head,
     decision.path = strip(head.path, match.route->strip_prefix);
     const auto form =
         decision.path.empty() ? http::PathForm::refused : http::form_of(decision.path);
-    if (form != http::PathForm::canonical &&
-        !(form == http::PathForm::legacy && match.route->legacy_paths)) {
-      return reject(400, "bad_path", match.route);
-    }
+    // Canonical on legacy routes, too: what a lenient application reads out of another form would
+    // escape the rule that the second match finds.
+    if (form != http::PathForm::canonical) return reject(400, "bad_path", match.route);
     // What the application will see falls under a rule of its own; both must hold.
     const RouteMatch inner = context.runtime.routes.match(host, decision.path, head.method);
     if (inner.route != match.route && !satisfies(decision, inner)) return decision;
@@ -215,11 +211,11 @@ Decision serve(const DecisionContext& context, const http::RequestHead& head, En
 
 Decision decide(const DecisionContext& context, const http::RequestHead& head) {
   const Runtime& runtime = context.runtime;
-  if (head.method == Method::trace) return reject(405, "method_not_allowed");
-  if (head.method == Method::connect) {
+  if (head.method == Method::trace || head.method == Method::connect) {
     // RFC 9931: after a refused CONNECT nothing on the connection can be trusted to be a request.
     Decision decision = reject(405, "method_not_allowed");
     decision.close = true;
+    decision.list_methods = true;
     return decision;
   }
   if (head.method == Method::other) return reject(501, "method_not_implemented");

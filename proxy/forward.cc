@@ -74,6 +74,7 @@ class Attempt {
   void prepare_answer(net::Pieces& pieces, BodyPiece& piece, bool& ready);
   net::Task<Failure> ask(bool fresh);
   net::Task<Failure> answer();
+  net::Task<BodyPiece> next_piece();
   net::Task<Failure> relay_answer(net::Pieces pieces, BodyPiece piece, bool ready);
   net::Task<Failure> switch_protocols();
   void append_answer_head(BodyKind kind);
@@ -94,6 +95,7 @@ class Attempt {
   bool body_taken_ = false;      // a byte of the request's body has gone out
   bool request_sent_ = false;    // completely
   bool answer_started_ = false;  // towards the client
+  bool client_left_ = false;
 };
 
 Failure upstream_failure(const boost::system::error_code& error) {
@@ -112,9 +114,9 @@ bool Attempt::take_waiting_connection() {
   for (;;) {
     stream_ = upstream_.take_idle();
     if (!stream_) break;
-    // A request that must not be sent twice looks first whether the application has hung up; the
-    // others save the system call and are tried again.
-    if (is_idempotent(exchange_.request.method) || !stream_->has_input()) return true;
+    // An idle connection has nothing to say. If it does, it is either over or holds bytes that would
+    // be taken for the answer to this request (SECURITY D27, X-07).
+    if (!stream_->has_input()) return true;
   }
   reused_ = false;
   return false;
@@ -283,6 +285,24 @@ void Attempt::prepare_answer(net::Pieces& pieces, BodyPiece& piece, bool& ready)
   exchange_.bytes_out = piece.data.size();
 }
 
+// The next piece of the answer's body. While there is none, we look now and then whether somebody is
+// still waiting for it.
+net::Task<BodyPiece> Attempt::next_piece() {
+  milliseconds left = upstream_.config().stream_idle_timeout;
+  for (;;) {
+    const milliseconds slice = std::min(left, client_check);
+    BodyPiece piece = co_await exchange_.response_body.next(slice);
+    left -= slice;
+    const bool is_quiet = piece.outcome == BodyPiece::Outcome::failed &&
+                          piece.error == boost::asio::error::timed_out;
+    if (!is_quiet || left <= milliseconds{0}) co_return piece;
+    if (!uploading() && connection_.stream().peer_closed()) {
+      client_left_ = true;
+      co_return piece;
+    }
+  }
+}
+
 // Writes what is there and goes on with the rest of the body. `ready`: `piece` has been framed.
 net::Task<Failure> Attempt::relay_answer(net::Pieces pieces, BodyPiece piece, bool ready) {
   // An event stream ends with its session, not with the token that opened it.
@@ -299,9 +319,10 @@ net::Task<Failure> Attempt::relay_answer(net::Pieces pieces, BodyPiece piece, bo
     const bool written = co_await connection_.write(pieces);
     if (!written) co_return Failure::client_closed;
     if (ready && piece.end) co_return Failure::none;
-    piece = co_await exchange_.response_body.next(upstream_.config().stream_idle_timeout);
+    piece = co_await next_piece();
     ready = true;
     if (session && session->revoked()) co_return Failure::session_ended;
+    if (client_left_) co_return Failure::client_closed;
     if (piece.outcome == BodyPiece::Outcome::failed) co_return upstream_failure(piece.error);
     pieces = net::Pieces();
     if (kind != BodyKind::none) response_framer_.add(piece.data, piece.end, pieces);

@@ -115,6 +115,13 @@ bool names_fields(std::string_view connection) {
 }
 
 template <class Head>
+bool connection_names_fields(const Head& head) {
+  return std::any_of(head.fields.begin(), head.fields.end(), [](const http::Field& field) {
+    return field.id == HeaderId::connection && names_fields(field.value);
+  });
+}
+
+template <class Head>
 bool is_named_by_connection(const Head& head, std::string_view name) {
   return std::any_of(head.fields.begin(), head.fields.end(), [name](const http::Field& field) {
     return field.id == HeaderId::connection && http::has_token(field.value, name);
@@ -190,7 +197,7 @@ std::optional<std::string> HeaderPolicy::identity_lines(const auth::Principal& p
 
 void HeaderPolicy::append_client_fields(const http::RequestHead& head, bool has_identity,
                                         http::Buffer& out) const {
-  const bool check_connection = names_fields(head.value(HeaderId::connection));
+  const bool check_connection = connection_names_fields(head);
   const bool keep_authorization =
       authorization_ == config::Authorization::keep ||
       (authorization_ == config::Authorization::access_token && has_identity);
@@ -231,7 +238,7 @@ void HeaderPolicy::append_forwarding(const Forwarding& forwarding, http::Buffer&
 }
 
 void HeaderPolicy::append_response_fields(const http::ResponseHead& head, http::Buffer& out) {
-  const bool check_connection = names_fields(head.value(HeaderId::connection));
+  const bool check_connection = connection_names_fields(head);
   for (const http::Field& field : head.fields) {
     switch (field.id) {
       case HeaderId::connection:

@@ -1,10 +1,7 @@
 // The health listener; see health.h.
 #include "proxy/health.h"
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/basic_waitable_timer.hpp>
-#include <boost/asio/deferred.hpp>
-#include <boost/asio/wait_traits.hpp>
+#include "proxy/net/timer.h"
 
 namespace proxy {
 namespace {
@@ -18,12 +15,8 @@ Reply text(int status, std::string body) {
 }
 
 net::Task<void> wait_for(const net::Executor& executor, std::chrono::milliseconds time) {
-  using Clock = std::chrono::steady_clock;
-  using Timer =
-      boost::asio::basic_waitable_timer<Clock, boost::asio::wait_traits<Clock>, net::Executor>;
-  Timer timer(executor, time);
-  constexpr auto as_result = boost::asio::as_tuple(boost::asio::deferred);
-  co_await timer.async_wait(as_result);
+  net::Timer timer(executor, time);
+  co_await timer.async_wait(net::as_result);
 }
 
 }  // namespace

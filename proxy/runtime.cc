@@ -33,11 +33,11 @@ class Compiler {
   std::optional<std::string> secret_text(const config::Secret& secret, const std::string& key);
   std::vector<auth::Key> make_keys(const config::Key& from, const std::string& where,
                                    const std::vector<std::string>& default_algorithms);
-  std::optional<auth::Key> make_key(const config::Key& from, const std::string& where,
-                                    auth::Algorithm algorithm);
+  std::optional<std::string> key_material(const config::Key& from, const std::string& where);
   void access_keys();
   void refresh_keys();
   void verifier();
+  void admin_token();
   void users(std::shared_ptr<const auth::Users> given);
   void cookies();
   void addresses();
@@ -58,33 +58,19 @@ std::optional<std::string> Compiler::secret_text(const config::Secret& secret,
   return std::nullopt;
 }
 
-std::optional<auth::Key> Compiler::make_key(const config::Key& from, const std::string& where,
-                                            auth::Algorithm algorithm) {
-  const auto accept = [&](auth::Key::Made made) -> std::optional<auth::Key> {
-    if (auto* rejected = std::get_if<auth::Key::Rejected>(&made)) {
-      problem(from.at, where, rejected->why);
-      return std::nullopt;
-    }
-    return std::get<auth::Key>(std::move(made));
-  };
+// The secret or the PEM text of a key.
+std::optional<std::string> Compiler::key_material(const config::Key& from,
+                                                  const std::string& where) {
   if (!from.secret.empty()) {
-    const auto secret = secret_text(from.secret, where + ".secret_file");
-    if (!secret) return std::nullopt;
-    access_secrets_.push_back(*secret);
-    return accept(auth::Key::from_secret(from.kid, algorithm, *secret));
+    auto secret = secret_text(from.secret, where + ".secret_file");
+    if (secret) access_secrets_.push_back(*secret);
+    return secret;
   }
   const std::string& file = from.key_file.empty() ? from.public_key_file : from.key_file;
-  const config::SecretText pem = config::read_file(file, key_file_bytes_max);
-  if (!pem.error.empty()) {
-    problem(from.at, where, pem.error);
-    return std::nullopt;
-  }
-  auto key = accept(auth::Key::from_pem(from.kid, algorithm, pem.bytes));
-  if (key && !from.key_file.empty() && !key->can_sign()) {
-    problem(from.at, where + ".key_file", file + " holds no private key; use public_key_file");
-    return std::nullopt;
-  }
-  return key;
+  config::SecretText pem = config::read_file(file, key_file_bytes_max);
+  if (pem.error.empty()) return std::move(pem.bytes);
+  problem(from.at, where, pem.error);
+  return std::nullopt;
 }
 
 // One entry of a key list; a JWK set or an entry without an algorithm may stand for several keys.
@@ -114,8 +100,24 @@ std::vector<auth::Key> Compiler::make_keys(const config::Key& from, const std::s
     problem(from.at, where, "name the key's algorithm, for example `algorithm: RS256`");
     return keys;
   }
+  const auto material = key_material(from, where);
+  if (!material) return keys;
+  std::string rejected;  // by the last algorithm; a problem only if the key fits none
   for (const auth::Algorithm algorithm : algorithms) {
-    if (auto key = make_key(from, where, algorithm)) keys.push_back(std::move(*key));
+    auth::Key::Made made = from.secret.empty()
+                               ? auth::Key::from_pem(from.kid, algorithm, *material)
+                               : auth::Key::from_secret(from.kid, algorithm, *material);
+    if (auto* key = std::get_if<auth::Key>(&made)) {
+      keys.push_back(std::move(*key));
+    } else {
+      rejected = std::get<auth::Key::Rejected>(made).why;
+    }
+  }
+  if (keys.empty()) problem(from.at, where, rejected);
+  if (!keys.empty() && !from.key_file.empty() && !keys.front().can_sign()) {
+    problem(from.at, where + ".key_file",
+            from.key_file + " holds no private key; use public_key_file");
+    keys.clear();
   }
   return keys;
 }
@@ -123,13 +125,13 @@ std::vector<auth::Key> Compiler::make_keys(const config::Key& from, const std::s
 void Compiler::access_keys() {
   const config::AccessTokens& access = config_.tokens.access;
   if (access.keys.empty()) {
-    if (previous_ != nullptr && previous_->keys_made_at_start) {
+    if (previous_ != nullptr && previous_->access_keys_made) {
       runtime_->access_keys = previous_->access_keys;
     } else {
       runtime_->access_keys =
           auth::KeyRing({auth::Key::generate("generated", auth::Algorithm::es256)});
     }
-    runtime_->keys_made_at_start = true;
+    runtime_->access_keys_made = true;
     return;
   }
   std::vector<auth::Key> keys;
@@ -148,7 +150,7 @@ void Compiler::refresh_keys() {
   const config::RefreshTokens& refresh = config_.tokens.refresh;
   std::vector<auth::RefreshKey> keys;
   if (refresh.keys.empty()) {
-    if (previous_ != nullptr && previous_->keys_made_at_start) {
+    if (previous_ != nullptr && previous_->refresh_keys_made) {
       runtime_->refresh_keys = previous_->refresh_keys;
     } else if (const auto secret = auth::random_bytes(32)) {
       keys.push_back({"generated", *secret});
@@ -156,7 +158,7 @@ void Compiler::refresh_keys() {
     } else {
       problem({}, "tokens.refresh.keys", "the system's random generator failed");
     }
-    runtime_->keys_made_at_start = true;
+    runtime_->refresh_keys_made = true;
     return;
   }
   for (std::size_t i = 0; i < refresh.keys.size(); ++i) {
@@ -220,7 +222,6 @@ void Compiler::verifier() {
 
 void Compiler::users(std::shared_ptr<const auth::Users> given) {
   if (config_.users.file.empty()) {
-    if (!given && previous_ != nullptr) given = previous_->users;
     runtime_->users = given ? std::move(given) : std::make_shared<const auth::Users>();
     return;
   }
@@ -282,6 +283,20 @@ void Compiler::cookies() {
   if (runtime_->external_origin.ends_with('/')) runtime_->external_origin.pop_back();
 }
 
+// Whether connecting to `target` from here reaches `own`.
+bool reaches(const net::Endpoint& target, const net::Endpoint& own) {
+  if (!own.unix_path.empty()) return own.unix_path == target.unix_path;
+  if (!target.unix_path.empty() || own.port == 0 || own.port != target.port) return false;
+  if (own.host == target.host) return true;
+  const auto listening = net::parse_address(own.host);
+  const auto asked = net::parse_address(target.host);
+  const bool any =
+      listening && (*listening == net::Address{} || net::to_text(*listening) == "0.0.0.0");
+  const bool loopback = own.host == "localhost" || (listening && listening->is_loopback());
+  const bool asks_loopback = target.host == "localhost" || (asked && asked->is_loopback());
+  return asks_loopback && (any || loopback);
+}
+
 // An upstream that is one of our own listeners would make every request go round in circles.
 void Compiler::addresses() {
   for (const std::string& cidr : config_.trusted_proxies) {
@@ -300,15 +315,9 @@ void Compiler::addresses() {
           "`" + upstream.endpoints.front() + "` is not of the form http://HOST:PORT or unix:/PATH");
       continue;
     }
-    const auto address = net::parse_address(target->host);
-    const bool is_local = target->host == "localhost" || (address && address->is_loopback());
     for (const config::Listener& listener : config_.listeners) {
       const auto own = net::parse_endpoint(listener.address);
-      if (!own) continue;
-      const bool same_path = !own->unix_path.empty() && own->unix_path == target->unix_path;
-      const bool same_port = own->unix_path.empty() && target->unix_path.empty() &&
-                             own->port != 0 && own->port == target->port && is_local;
-      if (same_path || same_port) {
+      if (own && reaches(*target, *own)) {
         problem(upstream.at, key, "is this Gatehouse's own listener " + listener.address);
       }
     }
@@ -328,25 +337,28 @@ void Compiler::rules() {
       HeaderPolicy(config_, runtime_->refresh_cookie.name, runtime_->access_cookie.name);
   runtime_->log = {static_cast<Level>(config_.log.level), static_cast<Format>(config_.log.format),
                    config_.log.access, config_.log.file};
-  if (!config_.admin.token.empty()) {
-    if (auto token = secret_text(config_.admin.token, "admin.token_file")) {
-      runtime_->admin_token = std::move(*token);
-    }
+}
+
+void Compiler::admin_token() {
+  if (config_.admin.token.empty()) return;
+  if (auto token = secret_text(config_.admin.token, "admin.token_file")) {
+    runtime_->admin_token = std::move(*token);
   }
 }
 
 Compiled Compiler::run(std::shared_ptr<const auth::Users> given_users) {
   runtime_->config = config_;
   access_keys();
-  refresh_keys();
   verifier();
+  refresh_keys();  // after every other key, to be told apart from all of them
+  admin_token();
   users(std::move(given_users));
   cookies();
   addresses();
   if (!result_.problems.empty()) return std::move(result_);
   rules();
   runtime_->jwks = runtime_->access_keys.jwks();
-  if (runtime_->keys_made_at_start) {
+  if (runtime_->access_keys_made || runtime_->refresh_keys_made) {
     warning({}, "tokens",
             "no keys are configured: they were made at start, and a restart ends all "
             "sessions");

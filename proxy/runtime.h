@@ -37,7 +37,9 @@ struct Runtime {
   HeaderPolicy header_policy;
   LogOptions log;
   std::string admin_token;  // empty: the admin listener asks for none
-  bool keys_made_at_start = false;
+  // Not configured, so a restart makes others.
+  bool access_keys_made = false;
+  bool refresh_keys_made = false;
 };
 
 // The runtime, or every problem that the files behind the configuration have (unreadable or weak

@@ -5,27 +5,21 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/basic_signal_set.hpp>
-#include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/deferred.hpp>
-#include <boost/asio/wait_traits.hpp>
 #include <cstdio>
 #include <iostream>
 
 #include "config/load.h"
 #include "proxy/machine.h"
 #include "proxy/net/listen.h"
+#include "proxy/net/timer.h"
 #include "proxy/store/snapshot.h"
 
 namespace proxy {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using Timer =
-    boost::asio::basic_waitable_timer<Clock, boost::asio::wait_traits<Clock>, net::Executor>;
-constexpr auto as_result = boost::asio::as_tuple(boost::asio::deferred);
 constexpr std::chrono::milliseconds watch_interval{1'000};
 constexpr std::chrono::milliseconds drain_check{20};
 // After the cut-off, how long the cut connections may take to end.
@@ -215,7 +209,7 @@ net::Task<void> Server::watch_signals() {
   signals.add(SIGQUIT);
   signals.add(SIGUSR1);
   for (;;) {
-    const auto [error, number] = co_await signals.async_wait(as_result);
+    const auto [error, number] = co_await signals.async_wait(net::as_result);
     if (error) co_return;
     if (number == SIGHUP) {
       reload();
@@ -233,18 +227,18 @@ net::Task<void> Server::watch_signals() {
 
 net::Task<void> Server::drain() {
   const config::Drain times = runtime_->config.drain;
-  Timer timer(control_->state().executor);
+  net::Timer timer(control_->state().executor);
   process_.draining = true;
   log().write(Level::info, "draining: not ready any more, still serving");
   log().flush();
   timer.expires_after(times.delay);
-  co_await timer.async_wait(as_result);
+  co_await timer.async_wait(net::as_result);
   process_.closing = true;
   for (const auto& worker : workers_) worker->drain();
   const auto cut_at = Clock::now() + times.timeout;
   while (process_.connections.load() != 0 && Clock::now() < cut_at) {
     timer.expires_after(drain_check);
-    co_await timer.async_wait(as_result);
+    co_await timer.async_wait(net::as_result);
   }
   if (process_.connections.load() != 0) {
     log().write(Level::warning, "drain.timeout has passed: cutting what is left",
@@ -253,7 +247,7 @@ net::Task<void> Server::drain() {
     const auto leave_at = Clock::now() + cut_time;
     while (process_.connections.load() != 0 && Clock::now() < leave_at) {
       timer.expires_after(drain_check);
-      co_await timer.async_wait(as_result);
+      co_await timer.async_wait(net::as_result);
     }
   }
   control_->stop();
@@ -328,12 +322,12 @@ net::Task<void> Server::end_sessions_of(std::vector<std::string> usernames) {
 }
 
 net::Task<void> Server::watch_users_file() {
-  Timer timer(control_->state().executor);
+  net::Timer timer(control_->state().executor);
   FileStamp known = stamp_of(runtime_->config.users.file);
   std::string file = runtime_->config.users.file;
   for (;;) {
     timer.expires_after(watch_interval);
-    co_await timer.async_wait(as_result);
+    co_await timer.async_wait(net::as_result);
     if (runtime_->config.users.file != file) {
       file = runtime_->config.users.file;
       known = stamp_of(file);

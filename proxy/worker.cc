@@ -3,24 +3,18 @@
 
 #include <sys/socket.h>
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/deferred.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/wait_traits.hpp>
 
 #include "proxy/exchange.h"
 #include "proxy/net/listen.h"
+#include "proxy/net/timer.h"
 
 namespace proxy {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using Timer =
-    boost::asio::basic_waitable_timer<Clock, boost::asio::wait_traits<Clock>, net::Executor>;
 
-constexpr auto as_result = boost::asio::as_tuple(boost::asio::deferred);
 // Connections taken in one go, so that a flood of them does not starve those that are served.
 constexpr int accept_batch = 64;
 // How long accepting rests when there is no room or no descriptor left (SECURITY X-15).
@@ -58,10 +52,10 @@ void Worker::run() {
 }
 
 net::Task<void> Worker::tick_loop() {
-  Timer tick(state_.executor);
+  net::Timer tick(state_.executor);
   for (;;) {
     tick.expires_after(net::Wheel::tick_length);
-    co_await tick.async_wait(as_result);
+    co_await tick.async_wait(net::as_result);
     wheel_.advance(Clock::now());
     for (const auto& upstream : state_.local->upstreams) upstream->close_idle();
     const auth::Time wall = wall_clock();
@@ -126,13 +120,13 @@ bool Worker::accept_some(Listener& listener) {
 }
 
 net::Task<void> Worker::accept_loop(Listener& listener) {
-  Timer pause(state_.executor);
+  net::Timer pause(state_.executor);
   while (listener.descriptor.is_open()) {
-    const auto [error] = co_await listener.descriptor.async_wait(Descriptor::wait_read, as_result);
+    const auto [error] = co_await listener.descriptor.async_wait(Descriptor::wait_read, net::as_result);
     if (error) break;
     if (accept_some(listener)) continue;
     pause.expires_after(accept_pause);
-    co_await pause.async_wait(as_result);
+    co_await pause.async_wait(net::as_result);
   }
 }
 

@@ -1,9 +1,7 @@
 // The child coroutine; see child.h.
 #include "proxy/net/child.h"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/deferred.hpp>
 #include <exception>
 
 namespace proxy::net {
@@ -21,7 +19,6 @@ void Child::start(Task<void> task) {
 }
 
 Task<void> Child::join() {
-  constexpr auto as_result = boost::asio::as_tuple(boost::asio::deferred);
   while (running_) {
     co_await ended_.async_wait(as_result);
   }

@@ -3,11 +3,8 @@
 // One thread.
 #pragma once
 
-#include <boost/asio/basic_waitable_timer.hpp>
-#include <boost/asio/wait_traits.hpp>
-#include <chrono>
-
 #include "proxy/net/task.h"
+#include "proxy/net/timer.h"
 
 namespace proxy::net {
 

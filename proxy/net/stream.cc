@@ -6,19 +6,18 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/deferred.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <cerrno>
 #include <cstring>
 #include <vector>
+
+#include "proxy/net/timer.h"
 
 namespace proxy::net {
 namespace {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
-constexpr auto as_result = asio::as_tuple(asio::deferred);
 
 error_code last_error() { return {errno, boost::system::system_category()}; }
 error_code timed_out() { return asio::error::make_error_code(asio::error::timed_out); }

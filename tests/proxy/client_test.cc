@@ -160,6 +160,15 @@ TEST_F(ClientTest, OneClientStaysOneClientWhateverItWritesInFront) {  // C04
   }
 }
 
+// HAProxy's `option forwardfor` adds a line of its own; lines are one list (RFC 9110 section 5.3).
+TEST_F(ClientTest, SeveralLinesAreOneChain) {
+  trust({"10.0.0.0/8"});
+  const Client& client = from("10.0.0.1",
+                              "X-Forwarded-For: 203.0.113.5, 198.51.100.9\r\nAccept: a\r\n"
+                              "X-Forwarded-For: 10.0.0.2\r\n");
+  EXPECT_EQ(client.address, "198.51.100.9");
+}
+
 TEST_F(ClientTest, LookAlikesOfForwardingFieldsAreNotRead) {
   trust({"10.0.0.0/8"});
   const Client& client = from("10.0.0.1",

@@ -92,9 +92,9 @@ TEST_F(Decide, MethodsDivideARuleAndClosedOnesAreNamed) {
       {"DELETE /pub", Shows::nothing, "405 method_not_allowed with Allow"},
       {"DELETE /pub", Shows::admin, "405 method_not_allowed with Allow"},
       {"OPTIONS /pub", Shows::nothing, "405 method_not_allowed with Allow"},
-      {"TRACE /assets/a", Shows::nothing, "405 method_not_allowed"},
-      {"TRACE /anything", Shows::admin, "405 method_not_allowed"},
-      {"CONNECT a.example:443", Shows::admin, "405 method_not_allowed and close"},
+      {"TRACE /assets/a", Shows::nothing, "405 method_not_allowed with Allow and close"},
+      {"TRACE /anything", Shows::admin, "405 method_not_allowed with Allow and close"},
+      {"CONNECT a.example:443", Shows::admin, "405 method_not_allowed with Allow and close"},
       {"OPTIONS *", Shows::nothing, "204  with Allow"},
       {"OPTIONS http://a.example", Shows::nothing, "204  with Allow"},
   });
@@ -149,7 +149,7 @@ TEST_F(Decide, LegacyPathsPassUnchangedWhereBothReadingsChooseTheSameRule) {
       {"GET /old/..;/admin", Shows::admin, "400 bad_path"},
       {"GET /old/a%2F..%2Fadmin", Shows::admin, "400 bad_path"},
       {"GET /old/%2e%2e/admin", Shows::admin, "400 bad_path"},
-      {"TRACE /old/a//b", Shows::bob, "405 method_not_allowed"},
+      {"TRACE /old/a//b", Shows::bob, "405 method_not_allowed with Allow and close"},
   });
 }
 
@@ -178,6 +178,22 @@ TEST_F(Decide, AStrippedPathIsMatchedOnceMoreAndBothRulesMustHold) {  // B04
       {"GET /api/../admin", Shows::admin, "400 bad_path"},
       {"GET /api%2f..%2fadmin", Shows::admin, "400 bad_path"},
       {"GET /apiadmin", Shows::nothing, "401 unauthorized (missing)"},
+  });
+}
+
+TEST_F(Decide, AStrippedLegacyPathOpensNoRuleBehindAnotherReading) {  // B03, B04
+  config::Config config = house_config();
+  config.routes.insert(config.routes.begin(), legacy(stripping(route_for("/site/**"), "/site")));
+  compile_again(config);
+  hold({
+      {"GET /site/admin/x", Shows::bob, "403 forbidden (insufficient_groups)"},
+      {"GET /site/admin/x", Shows::admin, "forward /admin/x for root by /site/**"},
+      // A lenient application reads each of these as /admin/x.
+      {"GET /site//admin/x", Shows::bob, "400 bad_path"},
+      {"GET /site/%2Fadmin/x", Shows::bob, "400 bad_path"},
+      {"GET /site/admin;v=1/x", Shows::bob, "400 bad_path"},
+      {"GET /site/;v=1/admin/x", Shows::bob, "400 bad_path"},
+      {"GET /site/admin%2Fx", Shows::bob, "400 bad_path"},
   });
 }
 
@@ -248,7 +264,7 @@ TEST_F(Decide, OurEndpointsAreServedByTheirExactPath) {
       {"GET /.gatehouse/other", Shows::nothing, "401 unauthorized (missing)"},
       {"POST /login;x", Shows::nothing, "400 bad_path"},
       {"POST /login%2f", Shows::nothing, "400 bad_path"},
-      {"TRACE /login", Shows::nothing, "405 method_not_allowed"},
+      {"TRACE /login", Shows::nothing, "405 method_not_allowed with Allow and close"},
   });
 }
 

@@ -181,6 +181,15 @@ TEST(HeaderPolicy, WhatConnectionNamesEndsHere) {
             "x-min: 3\r\n");
 }
 
+TEST(HeaderPolicy, EveryConnectionLineCounts) {  // RFC 9110 section 7.6.1
+  for (const char* first : {"keep-alive", "close", "upgrade", ""}) {
+    const std::string line = std::string("Connection: ") + first + "\r\n";
+    const std::string fields = line + "Connection: X-Mine\r\nX-Mine: 1\r\nA: 1\r\n";
+    EXPECT_EQ(passed(fields), "A: 1\r\n") << first;
+    EXPECT_EQ(answered(fields), "A: 1\r\n") << first;
+  }
+}
+
 TEST(HeaderPolicy, ConnectionCannotTakeTheIdentityAway) {  // A05
   // Naming what we add or decide by is refused with the head ...
   for (const char* name : {"X-Forwarded-User", "x-forwarded-for", "X-Real-Ip", "authorization",

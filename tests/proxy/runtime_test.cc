@@ -75,7 +75,7 @@ TEST(Runtime, ASmallConfigurationCompiles) {
   EXPECT_TRUE(compiled.problems.empty());
   EXPECT_TRUE(compiled.warnings.empty());
   ASSERT_NE(compiled.runtime, nullptr);
-  EXPECT_FALSE(compiled.runtime->keys_made_at_start);
+  EXPECT_FALSE(compiled.runtime->access_keys_made);
   EXPECT_EQ(compiled.runtime->users->size(), 0U);
   EXPECT_EQ(compiled.runtime->jwks, R"({"keys":[]})");
   ASSERT_NE(compiled.runtime->access_keys.active(), nullptr);
@@ -346,9 +346,11 @@ TEST(Runtime, AllProblemsAreReportedAtOnce) {
   config.tokens.refresh.keys = {secret_key("r", "short")};
   config.trusted_proxies = {"nonsense"};
   config.upstreams = {upstream_at("app", "nonsense")};
+  config.admin.token.file = directory.at("token");
   const std::string problems = problems_of(config);
   for (const char* key : {"tokens.access.keys[0]: ", "tokens.refresh.keys[0]: ", "users.file: ",
-                          "trusted_proxies: ", "upstreams.app.endpoints[0]: "}) {
+                          "trusted_proxies: ", "upstreams.app.endpoints[0]: ",
+                          "admin.token_file: "}) {
     EXPECT_NE(problems.find(key), std::string::npos) << key;
   }
 }
@@ -367,7 +369,7 @@ std::string refresh_token_of(const Runtime& runtime) {
 TEST(Runtime, WithoutConfiguredKeysTheyAreMadeAtStartWithAWarning) {
   const Compiled compiled = compile(without_keys(), nullptr);
   ASSERT_NE(compiled.runtime, nullptr);
-  EXPECT_TRUE(compiled.runtime->keys_made_at_start);
+  EXPECT_TRUE(compiled.runtime->access_keys_made);
   ASSERT_EQ(compiled.warnings.size(), 1U);
   EXPECT_NE(compiled.warnings[0].message.find("restart ends all sessions"), std::string::npos);
   EXPECT_EQ(compiled.runtime->access_keys.active()->algorithm(), auth::Algorithm::es256);
@@ -386,15 +388,60 @@ TEST(Runtime, KeysMadeAtStartAreKeptOverAReload) {
   const std::string token = token_for(*first, claims_of("alice"));
   EXPECT_TRUE(third->verifier.verify(token, noon).has_value());
   EXPECT_EQ(refresh_token_of(*third), refresh_token_of(*first));
-  EXPECT_TRUE(third->keys_made_at_start);
+  EXPECT_TRUE(third->access_keys_made);
 }
 
 TEST(Runtime, ConfiguredKeysTakeThePlaceOfThoseMadeAtStart) {
   const auto first = runtime_of(without_keys());
   const auto second = runtime_of(small_config(), first.get());
-  EXPECT_FALSE(second->keys_made_at_start);
+  EXPECT_FALSE(second->access_keys_made);
   EXPECT_FALSE(second->verifier.verify(token_for(*first, claims_of("a")), noon).has_value());
   EXPECT_EQ(refresh_token_of(*second), refresh_token_of(*runtime_of(small_config())));
+}
+
+TEST(Runtime, AConfiguredKeyThatWasRemovedIsNotKept) {
+  config::Config only_access = small_config();
+  only_access.tokens.refresh.keys.clear();
+  const auto first = runtime_of(only_access);
+  const auto second = runtime_of(without_keys(), first.get());
+  EXPECT_FALSE(second->verifier.verify(token_for(*first, claims_of("alice")), noon).has_value());
+  EXPECT_EQ(refresh_token_of(*second), refresh_token_of(*first));  // this one was made at start
+
+  config::Config only_refresh = small_config();
+  only_refresh.tokens.access.keys.clear();
+  const auto third = runtime_of(only_refresh);
+  const auto fourth = runtime_of(without_keys(), third.get());
+  EXPECT_TRUE(fourth->verifier.verify(token_for(*third, claims_of("alice")), noon).has_value());
+  EXPECT_NE(refresh_token_of(*fourth), refresh_token_of(*third));
+}
+
+TEST(Runtime, UsersOfAFileThatIsNoLongerConfiguredAreGone) {
+  const Directory directory;
+  const std::string file = directory.write(
+      "htpasswd", "alice:$2y$12$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC\n");
+  const auto first = runtime_of(with_users(file));
+  EXPECT_EQ(runtime_of(small_config(), first.get())->users->find("alice"), nullptr);
+}
+
+TEST(Runtime, OnlyTheSameSocketIsOurOwnListener) {
+  config::Config config = small_config();
+  config.listeners = {{"10.0.0.5:8080", {}}};
+  config.upstreams = {upstream_at("app", "http://127.0.0.1:8080")};
+  EXPECT_EQ(problems_of(config), "");
+  config.upstreams = {upstream_at("app", "http://10.0.0.5:8080")};
+  expect_problem(config, "upstreams.app.endpoints[0]", "10.0.0.5:8080");
+}
+
+TEST(Runtime, ASecretOfATrustedIssuerIsNoKeyOfOurs) {
+  expect_problem(trusting(secret_key("k", refresh_secret)), "tokens.refresh.keys[0]",
+                 "same secret");
+}
+
+TEST(Runtime, AKeyNeedsToFitOneOfItsIssuersAlgorithmsOnly) {
+  const Directory directory;
+  const std::string pem = directory.write("idp.pem", forge::public_pem(forge::ec("P-256").get()));
+  EXPECT_EQ(problems_of(trusting(public_key("k", "", pem), {"RS256", "ES256"})), "");
+  EXPECT_NE(problems_of(trusting(public_key("k", "", pem), {"RS256", "EdDSA"})), "");
 }
 
 TEST(Runtime, GivenUsersStandInForAFile) {
