@@ -46,6 +46,11 @@ void Connection::stop_if_idle() {
   if (idle_) stream_->cancel_read();
 }
 
+void Connection::begin_idle() {
+  idle_ = true;
+  idle_since_ = worker_.wheel.now_tick();
+}
+
 // The long part of the wait between two requests, without a buffer.
 net::Task<net::IoResult> Connection::wait_parked(std::unique_ptr<Exchange>& exchange) {
   worker_.give_back(std::move(exchange));
@@ -69,7 +74,7 @@ net::Task<Connection::HeadResult> Connection::read_head(std::unique_ptr<Exchange
   if (is_next && exchange->request.bytes.empty()) {
     if (worker_.process.closing.load(std::memory_order_relaxed)) co_return HeadResult::closed;
     // A busy client's next request comes soon: for a moment the buffer is kept ready for it.
-    idle_ = true;
+    begin_idle();
     const auto room = exchange->request.bytes.reserve(http::Buffer::block_bytes / 2);
     const auto keep_alive = worker_.local->runtime->config.timeouts.keep_alive;
     net::IoResult got = co_await stream_->read_some(room, std::min(parked_after, keep_alive));
@@ -94,7 +99,7 @@ net::Task<Connection::HeadResult> Connection::read_head(std::unique_ptr<Exchange
     const auto elapsed = (worker_.wheel.now_tick() - began) * net::Wheel::tick_length;
     const auto left = std::max<milliseconds>(milliseconds{0}, limit - elapsed);
     const auto room = head.bytes.reserve(http::Buffer::block_bytes / 4);
-    idle_ = head.bytes.empty();
+    if (head.bytes.empty()) begin_idle();
     const net::IoResult got = co_await stream_->read_some(room, left);
     idle_ = false;
     if (is_timeout(got.error)) {

@@ -75,7 +75,10 @@ class Connection : public ConnectionHook {
 
   // Ends the wait for a next request; an exchange that runs is left alone.
   void stop_if_idle();
-  [[nodiscard]] bool is_idle() const { return idle_; }
+  // For how many ticks of the wheel it has waited for a next request; 0 while one runs.
+  [[nodiscard]] std::int64_t idle_ticks() const {
+    return idle_ ? worker_.wheel.now_tick() - idle_since_ : 0;
+  }
   [[nodiscard]] net::Stream& stream() { return *stream_; }
   [[nodiscard]] Role role() const { return role_; }
   [[nodiscard]] Peer peer() const { return {peer_address_, peer_text_, local_port_}; }
@@ -86,6 +89,7 @@ class Connection : public ConnectionHook {
   std::size_t pinned_index = 0;
 
  private:
+  void begin_idle();
   [[nodiscard]] net::Task<net::IoResult> wait_parked(std::unique_ptr<Exchange>& exchange);
 
   WorkerState& worker_;
@@ -97,6 +101,7 @@ class Connection : public ConnectionHook {
   http::ParseError parse_error_ = http::ParseError::none;
   bool first_ = true;  // no request has been read yet
   bool idle_ = false;
+  std::int64_t idle_since_ = 0;
   bool close_ = false;
   bool continued_ = false;  // 100 Continue was sent for this request
 };

@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 
@@ -17,6 +18,8 @@ using Clock = std::chrono::steady_clock;
 
 // Connections taken in one go, so that a flood of them does not starve those that are served.
 constexpr int accept_batch = 64;
+// A connection that was used within the last second is not taken from its client.
+constexpr std::int64_t idle_ticks_to_give_way = 10;
 // How long accepting rests when there is no room or no descriptor left (SECURITY X-15).
 constexpr std::chrono::milliseconds accept_pause{100};
 
@@ -65,14 +68,18 @@ net::Task<void> Worker::tick_loop() {
   }
 }
 
-// Room for one more client; the connection that has been idle longest makes some.
+// Room for one more client. When there is none, the connection that has been idle longest makes
+// some, unless all of them were busy a moment ago: then new ones wait in the kernel's queue.
 bool Worker::has_room() {
   const std::uint32_t limit = state_.local->runtime->config.limits.connections;
   if (state_.process.connections.load(std::memory_order_relaxed) < limit) return true;
-  for (Connection& connection : connections_) {
-    if (!connection.is_idle()) continue;
-    connection.stop_if_idle();
-    break;
+  const auto longest =
+      std::max_element(connections_.begin(), connections_.end(),
+                       [](const Connection& a, const Connection& b) {
+                         return a.idle_ticks() < b.idle_ticks();
+                       });
+  if (longest != connections_.end() && longest->idle_ticks() >= idle_ticks_to_give_way) {
+    longest->stop_if_idle();
   }
   return false;
 }

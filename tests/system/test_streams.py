@@ -180,7 +180,7 @@ def test_early_bytes_wait_for_the_switch(gate, backend, bearer):
     def script(exchange):
         exchange.read_body()
         exchange.wait(go_on)
-        before_switch.append(bytes(exchange.connection.raw).split(b"\r\n\r\n", 1)[1])
+        before_switch.append(bytes(exchange.connection.raw).rsplit(b"\r\n\r\n", 1)[1])
         tunnel(exchange)
     backend.on("/ws", script)
     with gate.connect() as client:
