@@ -14,11 +14,6 @@ from support.gate import BINARY, ROOT, SLOW, USERS, Gate, Keys, base_config, mer
 GUARD = 60 + 15 * SLOW  # seconds
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "threads: also run under ThreadSanitizer")
-    config.addinivalue_line("markers", "slow: takes seconds")
-
-
 def pytest_sessionstart(session):
     if not os.access(BINARY, os.X_OK):
         pytest.exit(f"no program to test at {BINARY}; build it or set GATEHOUSE_BINARY", 2)
@@ -65,7 +60,8 @@ class Starter:
         (directory / "gatehouse.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
         if not (directory / "users.yaml").exists():
             (directory / "users.yaml").write_text(yaml.safe_dump({"users": users}))
-        more.setdefault("sockets", len(config["listeners"]))
+        more.setdefault("sockets", {"listener": len(config["listeners"]),
+                                    **{r: 1 for r in ("health", "admin") if r in config}})
         return self.run(directory, ["run", "--config", "gatehouse.yaml"], **more)
 
     def run(self, directory, arguments, **more):

@@ -26,7 +26,6 @@ def slow_answer(backend, path="/slow"):
 
 # --- drain
 
-@pytest.mark.threads
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT, signal.SIGINT])
 def test_drain_finishes_what_runs(start, number):
     backend = start.backend()
@@ -89,7 +88,6 @@ def test_second_interrupt_ends_at_once(start):
     go_on.set()
 
 
-@pytest.mark.threads
 def test_no_request_is_lost_to_a_drain(start):
     """Clients that go on until the listener is gone see answers, never an error (X-35)."""
     backend = start.backend()
@@ -129,7 +127,6 @@ def test_no_request_is_lost_to_a_drain(start):
 
 # --- reload
 
-@pytest.mark.threads
 def test_reload_takes_a_new_configuration(start):
     backend = start.backend()
     gate = start(backend)
@@ -204,7 +201,6 @@ def test_keys_made_at_start_survive_a_reload(start):
     assert gate.refresh(tokens.refresh).status == 200
 
 
-@pytest.mark.threads
 def test_many_reloads_under_load(start):
     """Each request keeps the configuration it began with; none fails (X-36)."""
     backend = start.backend()

@@ -323,7 +323,6 @@ def test_throttle_leaves_open_sessions_alone(start):
     assert gate.refresh(tokens.refresh).status == 200
 
 
-@pytest.mark.threads
 def test_parallel_logins(gate):
     tokens = spin([gate.login] * 8)
     assert len({t.claims()["sid"] for t in tokens}) == 8

@@ -64,7 +64,6 @@ def test_long_pipeline(gate, backend, bearer):
     assert len(backend.requests) == count
 
 
-@pytest.mark.threads
 def test_parallel_clients_get_their_own_answers(gate, backend, bearer):
     def script(exchange):
         exchange.reply(200, exchange.received.target.encode() * 50)
@@ -78,7 +77,6 @@ def test_parallel_clients_get_their_own_answers(gate, backend, bearer):
     spin([lambda n=n: run(n) for n in range(12)])
 
 
-@pytest.mark.threads
 def test_clients_that_vanish_harm_nobody(gate, backend, bearer):
     """RST at many points of an exchange (J03)."""
     data = render("POST", "/x", bearer, b"hello")

@@ -151,7 +151,6 @@ def test_a_predecessor_within_grace_gets_the_same_successor(gate):
     assert len(successors) == 1
 
 
-@pytest.mark.threads
 def test_parallel_refreshes_rotate_once(gate):
     """H01: N tabs, one successor, nobody is logged out."""
     token = gate.login().refresh

@@ -137,13 +137,13 @@ def claims(token):
 class Gate:
     """One running program."""
 
-    def __init__(self, directory, arguments, environment=None, sockets=1, ready=True):
+    def __init__(self, directory, arguments, environment=None, sockets=None, ready=True):
         self.directory = Path(directory)
         number = len(list(self.directory.glob("stderr.*")))
         self.error_file = self.directory / f"stderr.{number}"
         self.output_file = self.directory / f"stdout.{number}"
         self.arguments = [BINARY, *[str(a) for a in arguments]]
-        self.expected_listeners = sockets
+        self.expected_sockets = sockets or {"listener": 1}
         self.addresses = {}
         with self.error_file.open("wb") as error, self.output_file.open("wb") as output:
             self.process = subprocess.Popen(
@@ -165,7 +165,8 @@ class Gate:
             if line.get("message") == "listening":
                 found.setdefault(line.get("role", "listener"), []).append(line["address"])
         self.addresses = {role: _parse(values[0]) for role, values in found.items()}
-        return len(found.get("listener", [])) >= self.expected_listeners
+        return all(len(found.get(role, [])) >= count
+                   for role, count in self.expected_sockets.items())
 
     def wait_for(self, condition, what, seconds=15):
         deadline = time.monotonic() + seconds * SLOW
