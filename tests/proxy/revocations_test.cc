@@ -10,13 +10,13 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-constexpr auth::Time start{seconds{1'800'000'000}};
+constexpr auth::Time day_one{seconds{1'800'000'000}};
 
-Revocation session(std::string id, auth::Time forget_at = start + minutes{15}) {
+Revocation session(std::string id, auth::Time forget_at = day_one + minutes{15}) {
   Revocation revocation;
   revocation.session_id = std::move(id);
   revocation.username = "alice";
-  revocation.at = start;
+  revocation.at = day_one;
   revocation.forget_at = forget_at;
   return revocation;
 }
@@ -32,49 +32,49 @@ Revocation user(std::string name, auth::Time at) {
 TEST(Revocations, NothingIsRevokedAtFirst) {
   const Revocations revocations;
   EXPECT_TRUE(revocations.empty());
-  EXPECT_FALSE(revocations.is_revoked("s", "alice", start));
-  EXPECT_FALSE(revocations.is_revoked("", "", start));
+  EXPECT_FALSE(revocations.is_revoked("s", "alice", day_one));
+  EXPECT_FALSE(revocations.is_revoked("", "", day_one));
 }
 
 TEST(Revocations, SessionIsRevokedWhateverItsTokensAge) {
   Revocations revocations;
   revocations.add(session("one"));
-  EXPECT_TRUE(revocations.is_revoked("one", "alice", start - minutes{1}));
-  EXPECT_TRUE(revocations.is_revoked("one", "alice", start + minutes{1}));
-  EXPECT_FALSE(revocations.is_revoked("two", "alice", start)) << "only that session of alice";
-  EXPECT_FALSE(revocations.is_revoked("", "alice", start));
+  EXPECT_TRUE(revocations.is_revoked("one", "alice", day_one - minutes{1}));
+  EXPECT_TRUE(revocations.is_revoked("one", "alice", day_one + minutes{1}));
+  EXPECT_FALSE(revocations.is_revoked("two", "alice", day_one)) << "only that session of alice";
+  EXPECT_FALSE(revocations.is_revoked("", "alice", day_one));
 }
 
 TEST(Revocations, UserIsRevokedUpToTheSecondAndInIt) {
   Revocations revocations;
-  revocations.add(user("alice", start + milliseconds{400}));
-  EXPECT_TRUE(revocations.is_revoked("any", "alice", start - seconds{1}));
-  EXPECT_TRUE(revocations.is_revoked("any", "alice", start));
-  EXPECT_TRUE(revocations.is_revoked("any", "alice", start + milliseconds{999}));
-  EXPECT_FALSE(revocations.is_revoked("any", "alice", start + seconds{1}));
-  EXPECT_FALSE(revocations.is_revoked("any", "bob", start));
-  EXPECT_FALSE(revocations.is_revoked("alice", "", start)) << "a user's name is no session id";
+  revocations.add(user("alice", day_one + milliseconds{400}));
+  EXPECT_TRUE(revocations.is_revoked("any", "alice", day_one - seconds{1}));
+  EXPECT_TRUE(revocations.is_revoked("any", "alice", day_one));
+  EXPECT_TRUE(revocations.is_revoked("any", "alice", day_one + milliseconds{999}));
+  EXPECT_FALSE(revocations.is_revoked("any", "alice", day_one + seconds{1}));
+  EXPECT_FALSE(revocations.is_revoked("any", "bob", day_one));
+  EXPECT_FALSE(revocations.is_revoked("alice", "", day_one)) << "a user's name is no session id";
 }
 
 TEST(Revocations, OrderAndRepetitionDoNotMatter) {
   Revocations revocations;
-  revocations.add(user("alice", start + seconds{10}));
-  revocations.add(user("alice", start));
-  EXPECT_TRUE(revocations.is_revoked("any", "alice", start + seconds{10}));
-  revocations.add(session("one", start + minutes{30}));
-  revocations.add(session("one", start + minutes{1}));
-  revocations.sweep(start + minutes{2});
-  EXPECT_TRUE(revocations.is_revoked("one", "bob", start));
+  revocations.add(user("alice", day_one + seconds{10}));
+  revocations.add(user("alice", day_one));
+  EXPECT_TRUE(revocations.is_revoked("any", "alice", day_one + seconds{10}));
+  revocations.add(session("one", day_one + minutes{30}));
+  revocations.add(session("one", day_one + minutes{1}));
+  revocations.sweep(day_one + minutes{2});
+  EXPECT_TRUE(revocations.is_revoked("one", "bob", day_one));
 }
 
 TEST(Revocations, SweptWhenTheLastTokenHasExpired) {
   Revocations revocations;
   revocations.add(session("one"));
-  revocations.add(user("alice", start));
-  revocations.sweep(start + minutes{15} - milliseconds{1});
-  EXPECT_TRUE(revocations.is_revoked("one", "", start));
-  EXPECT_TRUE(revocations.is_revoked("", "alice", start));
-  revocations.sweep(start + minutes{15});
+  revocations.add(user("alice", day_one));
+  revocations.sweep(day_one + minutes{15} - milliseconds{1});
+  EXPECT_TRUE(revocations.is_revoked("one", "", day_one));
+  EXPECT_TRUE(revocations.is_revoked("", "alice", day_one));
+  revocations.sweep(day_one + minutes{15});
   EXPECT_TRUE(revocations.empty());
 }
 

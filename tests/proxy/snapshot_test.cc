@@ -21,7 +21,7 @@ using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-constexpr auth::Time start{seconds{1'800'000'000}};
+constexpr auth::Time opening{seconds{1'800'000'000}};
 
 class SnapshotTest : public testing::Test {
  protected:
@@ -39,7 +39,7 @@ class SnapshotTest : public testing::Test {
   T run(net::Task<T> task) {
     return await(loop_, std::move(task));
   }
-  auth::FamilyId login(MemoryStore& store, const std::string& username, auth::Time now = start) {
+  auth::FamilyId login(MemoryStore& store, const std::string& username, auth::Time now = opening) {
     NewSession session;
     session.family = auth::new_family_id().value();
     session.username = username;
@@ -66,17 +66,17 @@ class SnapshotTest : public testing::Test {
 
 TEST_F(SnapshotTest, SessionsGoOnWhereTheyWere) {
   MemoryStore before({}, nullptr);
-  const auth::FamilyId fresh = login(before, "alice", start - seconds{10});
+  const auth::FamilyId fresh = login(before, "alice", opening - seconds{10});
   const auth::FamilyId used = login(before, "alice");
-  ASSERT_EQ(run(before.rotate(used, 0, start)).value().rotation.generation, 1U);
-  const Session described = run(before.find(used, start)).value().value();
-  ASSERT_EQ(write_snapshot(before, file_, key_, start), "");
+  ASSERT_EQ(run(before.rotate(used, 0, opening)).value().rotation.generation, 1U);
+  const Session described = run(before.find(used, opening)).value().value();
+  ASSERT_EQ(write_snapshot(before, file_, key_, opening), "");
 
   MemoryStore after({}, nullptr);
-  const SnapshotRead read = read_snapshot(after, file_, key_, start + seconds{5});
+  const SnapshotRead read = read_snapshot(after, file_, key_, opening + seconds{5});
   EXPECT_EQ(read.error, "");
   EXPECT_EQ(read.sessions, 2U);
-  const Session found = run(after.find(used, start + seconds{5})).value().value();
+  const Session found = run(after.find(used, opening + seconds{5})).value().value();
   EXPECT_EQ(found.username, described.username);
   EXPECT_EQ(found.user_agent, described.user_agent);
   EXPECT_EQ(found.address_prefix, described.address_prefix);
@@ -84,27 +84,27 @@ TEST_F(SnapshotTest, SessionsGoOnWhereTheyWere) {
   EXPECT_EQ(found.last_seen_at, described.last_seen_at);
   EXPECT_EQ(found.idle_expires_at, described.idle_expires_at);
   EXPECT_EQ(found.absolute_expires_at, described.absolute_expires_at);
-  const auto listed = run(after.list("alice", start + seconds{5})).value();
+  const auto listed = run(after.list("alice", opening + seconds{5})).value();
   ASSERT_EQ(listed.size(), 2U);
   EXPECT_EQ(listed[0].family, used);
   EXPECT_EQ(listed[1].family, fresh);
   // Grace, floor and base came along: replayed now, reuse once it is over and was proven.
-  EXPECT_EQ(run(after.rotate(used, 0, start + seconds{5})).value().rotation.outcome,
+  EXPECT_EQ(run(after.rotate(used, 0, opening + seconds{5})).value().rotation.outcome,
             auth::Outcome::replayed);
-  after.prove(used, 1, start + seconds{31});
-  EXPECT_EQ(run(after.rotate(used, 0, start + seconds{62})).value().rotation.outcome,
+  after.prove(used, 1, opening + seconds{31});
+  EXPECT_EQ(run(after.rotate(used, 0, opening + seconds{62})).value().rotation.outcome,
             auth::Outcome::reuse);
 }
 
 TEST_F(SnapshotTest, ProofComesAlong) {
   MemoryStore before({}, nullptr);
   const auth::FamilyId family = login(before, "alice");
-  static_cast<void>(run(before.rotate(family, 0, start)));
-  before.prove(family, 1, start + seconds{31});
-  ASSERT_EQ(write_snapshot(before, file_, key_, start + seconds{32}), "");
+  static_cast<void>(run(before.rotate(family, 0, opening)));
+  before.prove(family, 1, opening + seconds{31});
+  ASSERT_EQ(write_snapshot(before, file_, key_, opening + seconds{32}), "");
   MemoryStore after({}, nullptr);
-  ASSERT_EQ(read_snapshot(after, file_, key_, start + seconds{33}).sessions, 1U);
-  EXPECT_EQ(run(after.rotate(family, 0, start + seconds{62})).value().rotation.outcome,
+  ASSERT_EQ(read_snapshot(after, file_, key_, opening + seconds{33}).sessions, 1U);
+  EXPECT_EQ(run(after.rotate(family, 0, opening + seconds{62})).value().rotation.outcome,
             auth::Outcome::reuse);
 }
 
@@ -112,17 +112,17 @@ TEST_F(SnapshotTest, RevokedSessionsNeverComeBack) {
   MemoryStore before({}, nullptr);
   const auth::FamilyId revoked = login(before, "alice");
   const auth::FamilyId kept = login(before, "bob");
-  static_cast<void>(run(before.revoke(revoked, RevokeReason::logout, start)));
-  static_cast<void>(run(before.revoke_user("carol", RevokeReason::admin, start)));
-  ASSERT_EQ(write_snapshot(before, file_, key_, start), "");
+  static_cast<void>(run(before.revoke(revoked, RevokeReason::logout, opening)));
+  static_cast<void>(run(before.revoke_user("carol", RevokeReason::admin, opening)));
+  ASSERT_EQ(write_snapshot(before, file_, key_, opening), "");
 
   MemoryStore after({}, nullptr);
-  EXPECT_EQ(read_snapshot(after, file_, key_, start).sessions, 1U);
-  EXPECT_FALSE(run(after.find(revoked, start)).value());
-  EXPECT_TRUE(run(after.find(kept, start)).value());
+  EXPECT_EQ(read_snapshot(after, file_, key_, opening).sessions, 1U);
+  EXPECT_FALSE(run(after.find(revoked, opening)).value());
+  EXPECT_TRUE(run(after.find(kept, opening)).value());
   // Access tokens of the revoked are still out there, so their entries came along.
-  EXPECT_EQ(after.revocations(start).size(), 2U);
-  EXPECT_EQ(after.revocations(start + minutes{16}).size(), 0U);
+  EXPECT_EQ(after.revocations(opening).size(), 2U);
+  EXPECT_EQ(after.revocations(opening + minutes{16}).size(), 0U);
 }
 
 // A revocation between the two, known to the store that loads, wins over what the file says.
@@ -130,21 +130,21 @@ TEST_F(SnapshotTest, KnownRevocationWinsOverTheFile) {
   MemoryStore before({}, nullptr);
   const auth::FamilyId one = login(before, "alice");
   const auth::FamilyId two = login(before, "bob");
-  const std::string bytes = before.save(start);
+  const std::string bytes = before.save(opening);
   MemoryStore after({}, nullptr);
-  static_cast<void>(run(after.revoke(one, RevokeReason::logout, start + seconds{1})));
-  static_cast<void>(run(after.revoke_user("bob", RevokeReason::admin, start + seconds{1})));
-  EXPECT_EQ(after.load(bytes, start + seconds{2}), 0U);
-  EXPECT_FALSE(run(after.find(one, start + seconds{2})).value());
-  EXPECT_FALSE(run(after.find(two, start + seconds{2})).value());
+  static_cast<void>(run(after.revoke(one, RevokeReason::logout, opening + seconds{1})));
+  static_cast<void>(run(after.revoke_user("bob", RevokeReason::admin, opening + seconds{1})));
+  EXPECT_EQ(after.load(bytes, opening + seconds{2}), 0U);
+  EXPECT_FALSE(run(after.find(one, opening + seconds{2})).value());
+  EXPECT_FALSE(run(after.find(two, opening + seconds{2})).value());
 }
 
 TEST_F(SnapshotTest, ExpiredSessionsStayAway) {
   MemoryStore before({}, nullptr);
   login(before, "alice");
-  const std::string bytes = before.save(start);
+  const std::string bytes = before.save(opening);
   MemoryStore after({}, nullptr);
-  EXPECT_EQ(after.load(bytes, start + hours{24 * 8}), 0U);
+  EXPECT_EQ(after.load(bytes, opening + hours{24 * 8}), 0U);
   EXPECT_EQ(after.size(), 0U);
 }
 
@@ -152,22 +152,22 @@ TEST_F(SnapshotTest, BansComeAlong) {
   const ThrottleKeys keys{"alice", "192.0.2.1"};
   MemoryStore before({}, nullptr);
   for (int i = 0; i < 5; ++i) {
-    static_cast<void>(run(before.note_login_failure(keys, default_throttle(), start)));
+    static_cast<void>(run(before.note_login_failure(keys, default_throttle(), opening)));
   }
-  const std::string bytes = before.save(start);
+  const std::string bytes = before.save(opening);
   MemoryStore after({}, nullptr);
-  ASSERT_TRUE(after.load(bytes, start + minutes{1}));
-  EXPECT_EQ(run(after.throttled(keys, start + minutes{1})).value(), minutes{4});
+  ASSERT_TRUE(after.load(bytes, opening + minutes{1}));
+  EXPECT_EQ(run(after.throttled(keys, opening + minutes{1})).value(), minutes{4});
 }
 
 TEST_F(SnapshotTest, SmallerStoreTakesWhatItHolds) {
   MemoryStore before({}, nullptr);
   for (int i = 0; i < 10; ++i) {
-    login(before, "user" + std::to_string(i), start + seconds{i});
+    login(before, "user" + std::to_string(i), opening + seconds{i});
   }
-  const std::string bytes = before.save(start + seconds{10});
+  const std::string bytes = before.save(opening + seconds{10});
   MemoryStore after({.sessions_max = 4}, nullptr);
-  EXPECT_EQ(after.load(bytes, start + seconds{10}), 4U);
+  EXPECT_EQ(after.load(bytes, opening + seconds{10}), 4U);
   EXPECT_EQ(after.size(), 4U);
 }
 
@@ -175,7 +175,7 @@ TEST_F(SnapshotTest, FileIsPrivateSealedAndUsedOnce) {
   MemoryStore before({}, nullptr);
   login(before, "alice-in-the-snapshot");
   write_file("what was there before");
-  ASSERT_EQ(write_snapshot(before, file_, key_, start), "");
+  ASSERT_EQ(write_snapshot(before, file_, key_, opening), "");
   struct stat status {};
   ASSERT_EQ(::stat(file_.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 07777, 0600U);
@@ -183,14 +183,14 @@ TEST_F(SnapshotTest, FileIsPrivateSealedAndUsedOnce) {
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory_), {}), 1);
 
   MemoryStore after({}, nullptr);
-  EXPECT_EQ(read_snapshot(after, file_, key_, start).sessions, 1U);
+  EXPECT_EQ(read_snapshot(after, file_, key_, opening).sessions, 1U);
   EXPECT_FALSE(has_file());
-  EXPECT_EQ(read_snapshot(after, file_, key_, start).sessions, 0U);
+  EXPECT_EQ(read_snapshot(after, file_, key_, opening).sessions, 0U);
 }
 
 TEST_F(SnapshotTest, MissingFileIsNoError) {
   MemoryStore store({}, nullptr);
-  const SnapshotRead read = read_snapshot(store, file_, key_, start);
+  const SnapshotRead read = read_snapshot(store, file_, key_, opening);
   EXPECT_EQ(read.error, "");
   EXPECT_EQ(read.sessions, 0U);
 }
@@ -198,14 +198,14 @@ TEST_F(SnapshotTest, MissingFileIsNoError) {
 TEST_F(SnapshotTest, EachDamagedByteIsReportedAndTheFileIsGone) {
   MemoryStore before({}, nullptr);
   login(before, "alice");
-  ASSERT_EQ(write_snapshot(before, file_, key_, start), "");
+  ASSERT_EQ(write_snapshot(before, file_, key_, opening), "");
   const std::string good = read_file();
   for (std::size_t at = 0; at < good.size(); ++at) {
     std::string bad = good;
     bad[at] = static_cast<char>(bad[at] ^ 0x40);
     write_file(bad);
     MemoryStore after({}, nullptr);
-    const SnapshotRead read = read_snapshot(after, file_, key_, start);
+    const SnapshotRead read = read_snapshot(after, file_, key_, opening);
     ASSERT_NE(read.error, "") << "byte " << at;
     ASSERT_EQ(after.size(), 0U);
     ASSERT_FALSE(has_file());
@@ -213,7 +213,7 @@ TEST_F(SnapshotTest, EachDamagedByteIsReportedAndTheFileIsGone) {
   for (const std::size_t length : {std::size_t{0}, std::size_t{1}, good.size() - 1}) {
     write_file(std::string_view(good).substr(0, length));
     MemoryStore after({}, nullptr);
-    EXPECT_NE(read_snapshot(after, file_, key_, start).error, "") << length;
+    EXPECT_NE(read_snapshot(after, file_, key_, opening).error, "") << length;
   }
 }
 
@@ -221,34 +221,34 @@ TEST_F(SnapshotTest, OtherKeyIsReportedAndTheFileIsGone) {
   MemoryStore before({}, nullptr);
   login(before, "alice");
   for (const std::string& other : {std::string(32, 'x'), std::string{}}) {
-    ASSERT_EQ(write_snapshot(before, file_, key_, start), "");
+    ASSERT_EQ(write_snapshot(before, file_, key_, opening), "");
     MemoryStore after({}, nullptr);
-    EXPECT_NE(read_snapshot(after, file_, other, start).error, "");
+    EXPECT_NE(read_snapshot(after, file_, other, opening).error, "");
     EXPECT_EQ(after.size(), 0U);
     EXPECT_FALSE(has_file());
   }
-  EXPECT_NE(write_snapshot(before, file_, "", start), "");
+  EXPECT_NE(write_snapshot(before, file_, "", opening), "");
   EXPECT_FALSE(has_file());
 }
 
 TEST_F(SnapshotTest, WhatIsNoFileIsReported) {
   MemoryStore store({}, nullptr);
   std::filesystem::create_directory(file_);
-  EXPECT_NE(read_snapshot(store, file_, key_, start).error, "");
-  EXPECT_NE(write_snapshot(store, file_, key_, start), "");
+  EXPECT_NE(read_snapshot(store, file_, key_, opening).error, "");
+  EXPECT_NE(write_snapshot(store, file_, key_, opening), "");
   std::filesystem::remove(file_);
   // A link could point at somebody else's file.
-  ASSERT_EQ(write_snapshot(store, directory_ + "/real", key_, start), "");
+  ASSERT_EQ(write_snapshot(store, directory_ + "/real", key_, opening), "");
   std::filesystem::create_symlink(directory_ + "/real", file_);
-  EXPECT_NE(read_snapshot(store, file_, key_, start).error, "");
+  EXPECT_NE(read_snapshot(store, file_, key_, opening).error, "");
   EXPECT_TRUE(std::filesystem::exists(directory_ + "/real"));
-  EXPECT_NE(write_snapshot(store, directory_ + "/missing/sessions", key_, start), "");
+  EXPECT_NE(write_snapshot(store, directory_ + "/missing/sessions", key_, opening), "");
 }
 
 TEST_F(SnapshotTest, LeftOverTemporaryFileIsNoObstacle) {
   MemoryStore store({}, nullptr);
   std::ofstream(file_ + ".new") << "half a snapshot";
-  EXPECT_EQ(write_snapshot(store, file_, key_, start), "");
+  EXPECT_EQ(write_snapshot(store, file_, key_, opening), "");
   EXPECT_FALSE(std::filesystem::exists(file_ + ".new"));
 }
 
@@ -257,20 +257,20 @@ TEST_F(SnapshotTest, BytesThatAreNoSnapshotAreRefusedAsAWhole) {
   MemoryStore before({}, nullptr);
   login(before, "alice");
   login(before, "bob");
-  static_cast<void>(run(before.revoke_user("carol", RevokeReason::admin, start)));
-  const std::string good = before.save(start);
+  static_cast<void>(run(before.revoke_user("carol", RevokeReason::admin, opening)));
+  const std::string good = before.save(opening);
   for (std::size_t length = 0; length < good.size(); ++length) {
     MemoryStore after({}, nullptr);
-    ASSERT_FALSE(after.load(std::string_view(good).substr(0, length), start)) << length;
+    ASSERT_FALSE(after.load(std::string_view(good).substr(0, length), opening)) << length;
     ASSERT_EQ(after.size(), 0U);
-    ASSERT_TRUE(after.revocations(start).empty());
+    ASSERT_TRUE(after.revocations(opening).empty());
   }
   MemoryStore after({}, nullptr);
-  EXPECT_FALSE(after.load(good + "x", start));
+  EXPECT_FALSE(after.load(good + "x", opening));
   std::string other_version = good;
   other_version[other_version.find("1\n")] = '2';
-  EXPECT_FALSE(after.load(other_version, start));
-  EXPECT_EQ(after.load(good, start), 2U);
+  EXPECT_FALSE(after.load(other_version, opening));
+  EXPECT_EQ(after.load(good, opening), 2U);
 }
 
 TEST_F(SnapshotTest, RandomDamageNeverCrashes) {
@@ -278,8 +278,8 @@ TEST_F(SnapshotTest, RandomDamageNeverCrashes) {
   for (int i = 0; i < 5; ++i) {
     login(before, "alice");
   }
-  static_cast<void>(run(before.revoke_user("carol", RevokeReason::admin, start)));
-  const std::string good = before.save(start);
+  static_cast<void>(run(before.revoke_user("carol", RevokeReason::admin, opening)));
+  const std::string good = before.save(opening);
   std::mt19937_64 random(4);
   for (int i = 0; i < 5'000; ++i) {
     std::string bad = good;
@@ -287,7 +287,7 @@ TEST_F(SnapshotTest, RandomDamageNeverCrashes) {
       bad[random() % bad.size()] = static_cast<char>(random());
     }
     MemoryStore after({.sessions_max = 3}, nullptr);
-    static_cast<void>(after.load(bad, start));
+    static_cast<void>(after.load(bad, opening));
     ASSERT_LE(after.size(), 3U);
   }
 }
