@@ -37,6 +37,9 @@ USERS = [
 REPORT = re.compile(r"(ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|"
                     r"LeakSanitizer: detected|terminate called|Assertion .* failed)")
 
+# In both formats of the log.
+LISTENING = re.compile(r'listening"?[ ,]"?address[=:"]+([^ ",]+)"?[ ,]"?role[=:"]+(\w+)')
+
 
 class Keys:
     """Signing keys made once for all tests of a run."""
@@ -137,13 +140,15 @@ def claims(token):
 class Gate:
     """One running program."""
 
-    def __init__(self, directory, arguments, environment=None, sockets=None, ready=True):
+    def __init__(self, directory, arguments, environment=None, sockets=None, log_file=None,
+                 ready=True):
         self.directory = Path(directory)
         number = len(list(self.directory.glob("stderr.*")))
         self.error_file = self.directory / f"stderr.{number}"
         self.output_file = self.directory / f"stdout.{number}"
         self.arguments = [BINARY, *[str(a) for a in arguments]]
         self.expected_sockets = sockets or {"listener": 1}
+        self.log_file = self.directory / log_file if log_file else self.error_file
         self.addresses = {}
         with self.error_file.open("wb") as error, self.output_file.open("wb") as output:
             self.process = subprocess.Popen(
@@ -161,9 +166,9 @@ class Gate:
 
     def _is_listening(self):
         found = {}
-        for line in self.log():
-            if line.get("message") == "listening":
-                found.setdefault(line.get("role", "listener"), []).append(line["address"])
+        text = self.log_file.read_text() if self.log_file.exists() else ""
+        for address, role in LISTENING.findall(text):
+            found.setdefault(role, []).append(address)
         self.addresses = {role: _parse(values[0]) for role, values in found.items()}
         return all(len(found.get(role, [])) >= count
                    for role, count in self.expected_sockets.items())
