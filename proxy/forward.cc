@@ -114,8 +114,8 @@ bool Attempt::take_waiting_connection() {
   for (;;) {
     stream_ = upstream_.take_idle();
     if (!stream_) break;
-    // An idle connection has nothing to say. If it does, it is either over or holds bytes that would
-    // be taken for the answer to this request (SECURITY D27, X-07).
+    // An idle connection has nothing to say. If it does, it is either over or holds bytes that
+    // would be taken for the answer to this request (SECURITY D27, X-07).
     if (!stream_->has_input()) return true;
   }
   reused_ = false;
@@ -285,16 +285,16 @@ void Attempt::prepare_answer(net::Pieces& pieces, BodyPiece& piece, bool& ready)
   exchange_.bytes_out = piece.data.size();
 }
 
-// The next piece of the answer's body. While there is none, we look now and then whether somebody is
-// still waiting for it.
+// The next piece of the answer's body. While there is none, we look now and then whether somebody
+// is still waiting for it.
 net::Task<BodyPiece> Attempt::next_piece() {
   milliseconds left = upstream_.config().stream_idle_timeout;
   for (;;) {
     const milliseconds slice = std::min(left, client_check);
     BodyPiece piece = co_await exchange_.response_body.next(slice);
     left -= slice;
-    const bool is_quiet = piece.outcome == BodyPiece::Outcome::failed &&
-                          piece.error == boost::asio::error::timed_out;
+    const bool is_quiet =
+        piece.outcome == BodyPiece::Outcome::failed && piece.error == boost::asio::error::timed_out;
     if (!is_quiet || left <= milliseconds{0}) co_return piece;
     if (!uploading() && connection_.stream().peer_closed()) {
       client_left_ = true;

@@ -73,11 +73,9 @@ net::Task<void> Worker::tick_loop() {
 bool Worker::has_room() {
   const std::uint32_t limit = state_.local->runtime->config.limits.connections;
   if (state_.process.connections.load(std::memory_order_relaxed) < limit) return true;
-  const auto longest =
-      std::max_element(connections_.begin(), connections_.end(),
-                       [](const Connection& a, const Connection& b) {
-                         return a.idle_ticks() < b.idle_ticks();
-                       });
+  const auto longest = std::max_element(
+      connections_.begin(), connections_.end(),
+      [](const Connection& a, const Connection& b) { return a.idle_ticks() < b.idle_ticks(); });
   if (longest != connections_.end() && longest->idle_ticks() >= idle_ticks_to_give_way) {
     longest->stop_if_idle();
   }
@@ -129,7 +127,8 @@ bool Worker::accept_some(Listener& listener) {
 net::Task<void> Worker::accept_loop(Listener& listener) {
   net::Timer pause(state_.executor);
   while (listener.descriptor.is_open()) {
-    const auto [error] = co_await listener.descriptor.async_wait(Descriptor::wait_read, net::as_result);
+    const auto [error] =
+        co_await listener.descriptor.async_wait(Descriptor::wait_read, net::as_result);
     if (error) break;
     if (accept_some(listener)) continue;
     pause.expires_after(accept_pause);

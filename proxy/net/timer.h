@@ -12,9 +12,8 @@
 
 namespace proxy::net {
 
-using Timer =
-    boost::asio::basic_waitable_timer<std::chrono::steady_clock,
-                                      boost::asio::wait_traits<std::chrono::steady_clock>, Executor>;
+using Timer = boost::asio::basic_waitable_timer<
+    std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>, Executor>;
 
 inline constexpr auto as_result = boost::asio::as_tuple(boost::asio::deferred);
 

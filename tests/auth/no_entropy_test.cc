@@ -18,6 +18,8 @@ class BrokenRandom {
     static const RAND_METHOD broken = {
         nullptr, [](unsigned char*, int) { return 0; }, nullptr,
         nullptr, [](unsigned char*, int) { return 0; }, [] { return 0; }};
+    // OpenSSL makes its own state at the first use, and loses it where that use fails.
+    static_cast<void>(random_bytes(1));
     RAND_set_rand_method(&broken);
   }
   BrokenRandom(const BrokenRandom&) = delete;

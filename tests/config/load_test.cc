@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "tests/config/loading.h"
 
@@ -259,7 +260,8 @@ TEST(Load, AMessageNeverShowsASecret) {
 }
 
 TEST(LoadFile, RelativePathsStartAtTheFile) {
-  const auto folder = std::filesystem::path(testing::TempDir()) / "gatehouse_load_test";
+  const auto folder = std::filesystem::path(testing::TempDir()) /
+                      ("gatehouse_load_test." + std::to_string(::getpid()));
   std::filesystem::create_directories(folder);
   std::ofstream(folder / "gatehouse.yaml") << minimal();
   const auto loaded = load_file((folder / "gatehouse.yaml").string());

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <gtest/gtest.h>
 
@@ -14,7 +15,10 @@ namespace {
 
 class SecretFile : public testing::Test {
  protected:
-  SecretFile() : path_(std::filesystem::path(testing::TempDir()) / "gatehouse_secret_test") {}
+  // Cases run at the same time in processes of their own: each has a file of its own.
+  SecretFile()
+      : path_(std::filesystem::path(testing::TempDir()) /
+              ("gatehouse_secret_test." + std::to_string(::getpid()))) {}
   ~SecretFile() override { std::filesystem::remove(path_); }
 
   SecretText read_back(const std::string& content) {

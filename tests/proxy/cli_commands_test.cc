@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "auth/keys.h"
 #include "auth/password.h"
@@ -32,7 +33,8 @@ Run run(Perform perform, const std::string& input = "") {
 class ConfigFile : public testing::Test {
  protected:
   ConfigFile() {
-    path_ = std::filesystem::path(testing::TempDir()) / "gatehouse_commands_test.yaml";
+    path_ = std::filesystem::path(testing::TempDir()) /
+            ("gatehouse_commands_test." + std::to_string(::getpid()));
   }
   ~ConfigFile() override { std::filesystem::remove(path_); }
 
