@@ -5,7 +5,6 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include <boost/asio/basic_signal_set.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <cstdio>
 #include <iostream>
@@ -107,6 +106,10 @@ bool Server::start() {
     workers_.push_back(std::make_unique<Worker>(*store_, *hashing_, *writer_, runtime_, process_));
   }
   control_ = std::make_unique<Worker>(*store_, *hashing_, *writer_, runtime_, process_);
+  // From here on a signal is kept until somebody waits for it: whoever sees us listen may stop us.
+  signals_ = std::make_unique<Signals>(control_->state().executor, SIGTERM, SIGINT, SIGHUP);
+  signals_->add(SIGQUIT);
+  signals_->add(SIGUSR1);
   report(compiled.warnings, Level::warning, "configuration");
   if (!shortage.empty()) log().write(Level::warning, shortage);
   if (!bind()) return false;
@@ -195,6 +198,7 @@ void Server::finish() {
   log().write(Level::info, "stopped");
   log().flush();
   workers_.clear();
+  signals_.reset();
   control_.reset();
   writer_.reset();
   for (const config::Listener& listener : runtime_->config.listeners) {
@@ -204,12 +208,8 @@ void Server::finish() {
 }
 
 net::Task<void> Server::watch_signals() {
-  boost::asio::basic_signal_set<net::Executor> signals(control_->state().executor, SIGTERM, SIGINT,
-                                                       SIGHUP);
-  signals.add(SIGQUIT);
-  signals.add(SIGUSR1);
   for (;;) {
-    const auto [error, number] = co_await signals.async_wait(net::as_result);
+    const auto [error, number] = co_await signals_->async_wait(net::as_result);
     if (error) co_return;
     if (number == SIGHUP) {
       reload();

@@ -3,6 +3,7 @@
 // One instance, on the main thread.
 #pragma once
 
+#include <boost/asio/basic_signal_set.hpp>
 #include <memory>
 #include <string>
 #include <thread>
@@ -58,6 +59,8 @@ class Server {
   std::unique_ptr<HashPool> hashing_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<Worker> control_;
+  using Signals = boost::asio::basic_signal_set<net::Executor>;
+  std::unique_ptr<Signals> signals_;
   std::vector<std::thread> threads_;
   bool draining_ = false;
 };
