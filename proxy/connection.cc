@@ -68,6 +68,9 @@ net::Task<net::IoResult> Connection::wait_parked(std::unique_ptr<Exchange>& exch
 }
 
 net::Task<Connection::HeadResult> Connection::read_head(std::unique_ptr<Exchange>& exchange) {
+  if (exchange && exchange->request.bytes.empty() && !worker_.is_current(*exchange)) {
+    exchange.reset();  // its parsers hold the limits of an older configuration
+  }
   if (!exchange) exchange = worker_.take_exchange();
   const bool is_next = !first_;
   first_ = close_ = continued_ = false;
@@ -99,11 +102,13 @@ net::Task<Connection::HeadResult> Connection::read_head(std::unique_ptr<Exchange
     const auto elapsed = (worker_.wheel.now_tick() - began) * net::Wheel::tick_length;
     const auto left = std::max<milliseconds>(milliseconds{0}, limit - elapsed);
     const auto room = head.bytes.reserve(http::Buffer::block_bytes / 4);
-    if (head.bytes.empty()) begin_idle();
+    // A CRLF behind the last body is not the beginning of a head yet.
+    const bool nothing_yet = head.bytes.empty() || exchange->request_parser.at_start();
+    if (nothing_yet) begin_idle();
     const net::IoResult got = co_await stream_->read_some(room, left);
     idle_ = false;
     if (is_timeout(got.error)) {
-      co_return head.bytes.empty() ? HeadResult::closed : HeadResult::timed_out;
+      co_return nothing_yet ? HeadResult::closed : HeadResult::timed_out;
     }
     if (got.error) co_return HeadResult::closed;
     head.bytes.commit(got.bytes);
@@ -254,11 +259,10 @@ net::Task<void> Connection::linger() {
     const auto left = std::chrono::duration_cast<milliseconds>(give_up - now);
     const auto error = co_await stream_->wait_readable(left);
     if (error) break;
+    // A bounded bite each time: a peer that sends without end must not hold the loop.
     net::IoResult got;
-    do {
-      got = stream_->read_now(sink);
-    } while (!got.error);
-    if (got.error != boost::asio::error::would_block) break;
+    for (int bite = 0; bite < 32 && !got.error; ++bite) got = stream_->read_now(sink);
+    if (got.error && got.error != boost::asio::error::would_block) break;
   }
   stream_->close();
 }

@@ -5,8 +5,9 @@
 
 namespace proxy {
 
-Exchange::Exchange(const http::HeadLimits& limits)
-    : request_parser(limits),
+Exchange::Exchange(const http::HeadLimits& limits, std::uint64_t version)
+    : limits_version(version),
+      request_parser(limits),
       response_parser(http::HeadLimits{.head_bytes = 64 * 1024,
                                        .field_bytes = 64 * 1024,
                                        .target_bytes = 8 * 1024,

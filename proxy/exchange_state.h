@@ -18,8 +18,10 @@
 namespace proxy {
 
 struct Exchange {
-  explicit Exchange(const http::HeadLimits& limits);
+  // `version` tells configurations apart, since the parsers keep the limits they were made with.
+  Exchange(const http::HeadLimits& limits, std::uint64_t version);
 
+  const std::uint64_t limits_version;
   http::RequestHead request;
   http::RequestParser request_parser;
   http::ResponseHead response;

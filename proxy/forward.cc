@@ -96,6 +96,8 @@ class Attempt {
   bool request_sent_ = false;    // completely
   bool answer_started_ = false;  // towards the client
   bool client_left_ = false;
+  bool pinned_ = false;  // the connection belongs to this client alone
+  bool upload_stopped_ = false;
 };
 
 Failure upstream_failure(const boost::system::error_code& error) {
@@ -106,10 +108,11 @@ Failure upstream_failure(const boost::system::error_code& error) {
 // A connection that waits for the next request, if there is one.
 bool Attempt::take_waiting_connection() {
   reused_ = true;
-  if (connection_.pinned_upstream &&
+  if (connection_.pinned_upstream && connection_.pinned_local == exchange_.local &&
       connection_.pinned_index == exchange_.decision.route->upstream) {
     stream_ = std::move(connection_.pinned_upstream);
-    return true;
+    pinned_ = !stream_->has_input();
+    if (pinned_) return true;
   }
   for (;;) {
     stream_ = upstream_.take_idle();
@@ -145,6 +148,10 @@ Failure Attempt::prepare_request(net::Pieces& pieces) {
   BodyPiece first;
   if (exchange_.request_body.next_buffered(first)) {
     if (first.outcome == BodyPiece::Outcome::malformed) return Failure::bad_request_body;
+    const std::uint64_t limit = exchange_.local->runtime->config.limits.request_body;
+    if (limit != 0 && exchange_.request_body.bytes() > limit) {
+      return Failure::request_body_too_large;
+    }
     body_taken_ = true;
     request_framer_.add(first.data, first.end, pieces);
   }
@@ -156,6 +163,7 @@ net::Task<void> Attempt::upload_rest() {
   const std::uint64_t limit = exchange_.local->runtime->config.limits.request_body;
   for (;;) {
     const BodyPiece piece = co_await connection_.read_body(exchange_);
+    if (upload_stopped_) co_return;
     if (piece.outcome != BodyPiece::Outcome::data) {
       const bool late = piece.error == boost::asio::error::timed_out;
       const bool malformed = piece.outcome == BodyPiece::Outcome::malformed;
@@ -187,7 +195,10 @@ net::Task<void> Attempt::upload_rest() {
 // After the answer: an upload that still runs is given up, and with it the upstream connection.
 net::Task<void> Attempt::stop_upload() {
   if (!uploading()) co_return;
-  stream_->cancel();
+  // A cancel reaches only what waits at this moment; the flag and the close reach what begins
+  // later.
+  upload_stopped_ = true;
+  stream_->close();
   connection_.stream().cancel_read();
   co_await upload_->join();
 }
@@ -199,6 +210,7 @@ net::Task<Failure> Attempt::read_head() {
     if (exchange_.response_parser.error() != http::ParseError::none) {
       co_return Failure::bad_response;
     }
+    if (upload_failure_ != Failure::none) co_return upload_failure_;
     if (left <= milliseconds{0}) co_return Failure::upstream_timeout;
     const milliseconds slice = std::min(left, client_check);
     const auto room = exchange_.response.bytes.reserve(http::Buffer::block_bytes / 2);
@@ -296,6 +308,7 @@ net::Task<BodyPiece> Attempt::next_piece() {
     const bool is_quiet =
         piece.outcome == BodyPiece::Outcome::failed && piece.error == boost::asio::error::timed_out;
     if (!is_quiet || left <= milliseconds{0}) co_return piece;
+    if (upload_failure_ != Failure::none) co_return piece;
     if (!uploading() && connection_.stream().peer_closed()) {
       client_left_ = true;
       co_return piece;
@@ -310,6 +323,7 @@ net::Task<Failure> Attempt::relay_answer(net::Pieces pieces, BodyPiece piece, bo
   if (is_event_stream(exchange_.response)) {
     session.emplace(worker_, exchange_, connection_, *stream_);
   }
+  if (session && session->revoked()) co_return Failure::session_ended;
   const BodyKind kind = downstream_kind();
   for (;;) {
     if (ready && piece.outcome == BodyPiece::Outcome::malformed) co_return Failure::bad_response;
@@ -323,6 +337,7 @@ net::Task<Failure> Attempt::relay_answer(net::Pieces pieces, BodyPiece piece, bo
     ready = true;
     if (session && session->revoked()) co_return Failure::session_ended;
     if (client_left_) co_return Failure::client_closed;
+    if (upload_failure_ != Failure::none) co_return upload_failure_;
     if (piece.outcome == BodyPiece::Outcome::failed) co_return upstream_failure(piece.error);
     pieces = net::Pieces();
     if (kind != BodyKind::none) response_framer_.add(piece.data, piece.end, pieces);
@@ -347,15 +362,17 @@ net::Task<Failure> Attempt::switch_protocols() {
 // provably over on both sides (SECURITY P13, D28).
 void Attempt::settle() {
   const http::ResponseHead& response = exchange_.response;
-  const bool clean = request_sent_ && response.keep_alive && exchange_.response_body.at_end() &&
-                     exchange_.response_body.rest().empty() &&
+  const bool clean = request_sent_ && !upload_stopped_ && response.keep_alive &&
+                     exchange_.response_body.at_end() && exchange_.response_body.rest().empty() &&
                      response.body.kind != BodyKind::until_close && response.status != 101;
   if (!clean) {
     stream_->close();
     return;
   }
-  if (carries_connection_identity(exchange_)) {
+  // Once it has carried an identity it does so for good, whatever the later requests look like.
+  if (pinned_ || carries_connection_identity(exchange_)) {
     connection_.pinned_upstream = std::move(stream_);
+    connection_.pinned_local = exchange_.local;
     connection_.pinned_index = exchange_.decision.route->upstream;
     return;
   }

@@ -69,6 +69,9 @@ SessionStreamGuard::SessionStreamGuard(WorkerState& worker, const Exchange& exch
   entry_.issued_at = principal.issued_at;
   entry_.client = &connection.stream();
   entry_.upstream = &upstream;
+  // The session may have ended while the application took its time to answer.
+  entry_.revoked =
+      worker.revocations.is_revoked(principal.session_id, principal.subject, principal.issued_at);
   worker_.session_streams.push_back(entry_);
   registered_ = true;
 }
@@ -80,6 +83,7 @@ SessionStreamGuard::~SessionStreamGuard() {
 net::Task<Failure> run_tunnel(WorkerState& worker, Connection& connection, Exchange& exchange,
                               net::Stream& upstream, milliseconds idle_timeout) {
   SessionStreamGuard session(worker, exchange, connection, upstream);
+  if (session.revoked()) co_return Failure::session_ended;
   net::Stream& client = connection.stream();
   Both both{.idle_timeout = idle_timeout, .session = session};
   // Bytes the application sent right behind its 101.

@@ -57,7 +57,7 @@ net::Task<boost::system::error_code> Upstream::look_up() {
     co_return boost::system::error_code{};
   }
   net::Resolved resolved = co_await net::resolve(executor_, endpoint_.host);
-  looked_up_ = now;
+  looked_up_ = std::chrono::steady_clock::now();
   // The last known addresses serve on when the name server does not.
   if (resolved.error) co_return addresses_.empty() ? resolved.error : boost::system::error_code{};
   addresses_ = std::move(resolved.addresses);

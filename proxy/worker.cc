@@ -110,7 +110,13 @@ bool Worker::accept_some(Listener& listener) {
     const net::Accepted accepted = net::accept_from(listener.descriptor.native_handle());
     switch (accepted.outcome) {
       case net::Accepted::Outcome::connection:
-        start_connection(listener, accepted.descriptor, accepted.peer);
+        try {
+          start_connection(listener, accepted.descriptor, accepted.peer);
+        } catch (const std::exception&) {
+          // No memory, or no room in epoll: this client is lost, the listener must not be.
+          log_.write(Level::error, "a connection could not be set up");
+          return false;
+        }
         break;
       case net::Accepted::Outcome::failed:
         break;

@@ -45,7 +45,8 @@ WorkerState::~WorkerState() = default;
 
 std::unique_ptr<Exchange> WorkerState::take_exchange() {
   if (exchanges_.empty()) {
-    return std::make_unique<Exchange>(request_limits(local->runtime->config.limits));
+    return std::make_unique<Exchange>(request_limits(local->runtime->config.limits),
+                                      limits_version_);
   }
   auto exchange = std::move(exchanges_.back());
   exchanges_.pop_back();
@@ -53,6 +54,7 @@ std::unique_ptr<Exchange> WorkerState::take_exchange() {
 }
 
 void WorkerState::give_back(std::unique_ptr<Exchange> exchange) {
+  if (!is_current(*exchange)) return;
   exchange->next();
   exchange->release();
   if (exchanges_.size() < exchanges_kept) exchanges_.push_back(std::move(exchange));
@@ -60,7 +62,8 @@ void WorkerState::give_back(std::unique_ptr<Exchange> exchange) {
 
 void WorkerState::install(LocalRuntimeRef next) {
   local = std::move(next);
-  exchanges_.clear();  // their parsers hold the limits of the last configuration
+  exchanges_.clear();
+  ++limits_version_;
 }
 
 void WorkerState::next_request_id(std::array<char, 24>& id) {

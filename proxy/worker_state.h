@@ -58,6 +58,10 @@ struct WorkerState {
   // Exchanges are made once and used again: their buffers and parsers are what a request needs.
   [[nodiscard]] std::unique_ptr<Exchange> take_exchange();
   void give_back(std::unique_ptr<Exchange> exchange);
+  // Whether its parsers hold the limits of the newest configuration.
+  [[nodiscard]] bool is_current(const Exchange& exchange) const {
+    return exchange.limits_version == limits_version_;
+  }
   // A new runtime for the requests that begin from now on.
   void install(LocalRuntimeRef next);
 
@@ -79,6 +83,7 @@ struct WorkerState {
     std::uint64_t generation;
   };
   std::vector<std::unique_ptr<Exchange>> exchanges_;
+  std::uint64_t limits_version_ = 0;
   std::vector<Proof> proofs_;
   std::array<char, 16> id_prefix_{};
   std::uint32_t id_counter_ = 0;

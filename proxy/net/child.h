@@ -14,7 +14,7 @@ class Child {
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
-  // At most once. Runs until its first suspension at the loop's next turn.
+  // At most once. Runs at once, until its first suspension.
   void start(Task<void> task);
   [[nodiscard]] bool running() const { return running_; }
   // Waits for the end; returns at once when it is not running. Does not cancel anything.

@@ -2,20 +2,27 @@
 // before anything else can run; what is published is published after them.
 #include "proxy/store/memory_store.h"
 
-#include "proxy/store/memory_state.h"
-
 #include <algorithm>
 #include <chrono>
 #include <utility>
 
+#include "proxy/store/memory_state.h"
+
 namespace proxy::store {
+namespace {
+
+// Longer than a login can wait for its hash.
+constexpr std::chrono::seconds login_time_max{10};
+
+}  // namespace
 
 void MemoryStore::Impl::set_options(const MemoryStoreOptions& wanted) {
   sessions_max = wanted.sessions_max;
   grace = wanted.rules.grace;
   idle_life = wanted.rules.idle_life;
   absolute_life = wanted.absolute_life;
-  access_life = wanted.access_life;
+  // Tokens of before live on with the life they were given, and so do the revocations of them.
+  access_life = std::max(access_life.load(), wanted.access_life);
 }
 
 void MemoryStore::Impl::revoke(Revocation revocation, auth::Time now) {
@@ -73,6 +80,14 @@ net::Task<Result<Session>> MemoryStore::create(const NewSession& login) {
                   login.now);
   }
   if (added == SessionTable::Added::full) co_return StoreError::full;
+  // Everything of this user was revoked while the password was being checked, perhaps because it
+  // was changed: the login must not outlive that. Looked at after the session was added, so that
+  // one of the two sees the other. The bound keeps a clock that was set back from refusing logins.
+  const std::optional<auth::Time> revoked_at = impl_->log.user_revoked_at(login.username);
+  if (revoked_at && login.now < *revoked_at && *revoked_at - login.now < login_time_max) {
+    static_cast<void>(impl_->sessions.remove(login.family, login.now));
+    co_return StoreError::unavailable;
+  }
   saved.session.idle_expires_at = saved.record.idle_expires_at;
   saved.session.absolute_expires_at = saved.record.absolute_expires_at;
   co_return std::move(saved.session);

@@ -34,7 +34,7 @@ class UpstreamRequest : public ::testing::Test {
 
   // Reads and decides a request; everything is ready to be sent.
   Exchange& received(const std::string& bytes) {
-    exchange_ = std::make_unique<Exchange>(http::HeadLimits{});
+    exchange_ = std::make_unique<Exchange>(http::HeadLimits{}, 0);
     exchange_->request.bytes.append(bytes);
     EXPECT_EQ(exchange_->request_parser.feed(exchange_->request), http::Progress::complete);
     EXPECT_EQ(http::check_request(exchange_->request), http::ParseError::none);
