@@ -116,6 +116,25 @@ TEST_F(MemoryStoreTest, FullStoreRefusesANewUserAndHarmsNobody) {
   }
 }
 
+// The password was right when it was checked, and has been changed before the session was there.
+TEST_F(MemoryStoreTest, ALoginUnderWayDoesNotSurviveTheRevocationOfItsUser) {
+  const auto revoked =
+      await(loop_, store_.revoke_user("alice", RevokeReason::user_changed, start + seconds{1}));
+  ASSERT_TRUE(revoked.has_value());
+  const Result<Session> late = create(session_of("alice", start));
+  ASSERT_FALSE(late.has_value());
+  EXPECT_EQ(late.error(), StoreError::unavailable);
+  EXPECT_EQ(store_.size(), 0U);
+  EXPECT_TRUE(create(session_of("alice", start + seconds{2})).has_value());
+}
+
+TEST_F(MemoryStoreTest, AShorterAccessLifeForgetsNoRevocationOfOlderTokens) {
+  const auth::FamilyId family = login("alice", start);
+  store_.set_options({.sessions_max = 10, .access_life = minutes{1}});
+  ASSERT_TRUE(await(loop_, store_.revoke(family, RevokeReason::logout, start)).has_value());
+  EXPECT_FALSE(store_.revocations(start + minutes{14}).empty());
+}
+
 TEST_F(MemoryStoreTest, ExpiredSessionsMakeRoom) {
   for (int i = 0; i < 10; ++i) {
     login("bob", start);

@@ -159,6 +159,19 @@ def test_slow_clients_do_not_hold_up_others(gate, bearer):
             client.close()
 
 
+def test_one_chunk_beyond_the_limit_is_413(start):
+    """A body that comes whole with its head is counted like any other."""
+    backend = start.backend()
+    gate = start(backend, {"limits": {"request_body": "1KiB"}})
+    fields = "".join(f"{name}: {value}\r\n" for name, value in gate.bearer().items())
+    request = (f"POST /x HTTP/1.1\r\nHost: a\r\n{fields}Transfer-Encoding: chunked\r\n\r\n"
+               f"800\r\n{'x' * 0x800}\r\n0\r\n\r\n")
+    with gate.connect() as client:
+        client.send(request.encode())
+        assert client.read_response().status == 413
+    assert not backend.at("/x")
+
+
 # --- connections
 
 def test_connections_beyond_the_limit_wait_or_are_refused(start):

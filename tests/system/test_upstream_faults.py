@@ -375,7 +375,12 @@ def test_connection_bound_logins_of_the_application_are_not_shared(gate, backend
     backend.answer("/x", response(401, b"", [("WWW-Authenticate", scheme)]))
     with gate.connect() as client:
         assert client.request("GET", "/x", bearer).status == 401
-    pinned = backend.at("/x")[0].connection
+        # Later requests carry no trace of the login, and the connection is still this client's.
+        assert client.request("GET", "/z", bearer).status == 200
+        pinned = backend.at("/x")[0].connection
+        assert backend.at("/z")[0].connection == pinned
+        for _ in range(10):
+            gate.get("/y", bearer)
     for _ in range(10):
         gate.get("/y", bearer)
     assert pinned not in {r.connection for r in backend.at("/y")}
