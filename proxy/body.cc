@@ -38,9 +38,11 @@ bool BodyReader::decode_chunks(BodyPiece& piece) {
     bytes_ += step.data.size();
     http::ChunkedDecoder ahead = decoder_;
     step = ahead.next(unread());
-    if (step.state == State::data || step.state == State::failed) return true;
+    if (step.state == State::data) return true;
     decoder_ = ahead;
     position_ += step.consumed;
+    // What can be seen to be malformed is not relayed in part.
+    if (step.state == State::failed) piece.data = {};
   }
   if (step.state == State::failed) piece.outcome = BodyPiece::Outcome::malformed;
   if (step.state == State::end) piece.end = end_ = true;

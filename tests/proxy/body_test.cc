@@ -241,7 +241,11 @@ TEST(BodyReader, AMalformedChunkIsNeverPassedOn) {
       EXPECT_TRUE(collected.done) << bytes << " at " << cut;
       EXPECT_EQ(collected.last.outcome, BodyPiece::Outcome::malformed) << bytes << " at " << cut;
       EXPECT_FALSE(collected.last.end);
-      EXPECT_EQ(collected.data, broken.data) << bytes << " at " << cut;
+      EXPECT_TRUE(std::string_view(broken.data).starts_with(collected.data)) << bytes;
+      // Where the fault can be seen at once, nothing of the body goes out.
+      if (cut == bytes.size()) {
+        EXPECT_EQ(collected.data, "") << bytes;
+      }
     }
   }
 }
