@@ -1,6 +1,6 @@
-// The one table of everything that may stand in gatehouse.yaml. Loading, the
-// suggestions for unknown keys, the effective configuration, the JSON schema and the reference are
-// all made from it: a new key is a member in config.h and a line in table.cc.
+// The one table of everything that may stand in gatehouse.yaml. Loading, the suggestions for
+// unknown keys, the effective configuration, the JSON schema and the reference are all made from
+// it: a new key is a member in config.h and a line in the table_*.cc of its section.
 // Built at first use, immutable afterwards; safe from any thread.
 #pragma once
 

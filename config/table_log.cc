@@ -1,0 +1,31 @@
+// The keys of log: what is written, and where.
+#include "config/table_sections.h"
+
+#include <array>
+#include <string_view>
+
+namespace config {
+
+template <>
+struct Words<LogLevel> {
+  static constexpr std::array<std::string_view, 4> list{"debug", "info", "warning", "error"};
+};
+template <>
+struct Words<LogFormat> {
+  static constexpr std::array<std::string_view, 2> list{"json", "text"};
+};
+
+Section<Log> log_keys() {
+  using T = Log;
+  return {
+      choice("level", &T::level, "The least important lines that are written."),
+      choice("format", &T::format, "One JSON object a line, or text."),
+      key("access", &T::access, "One line for each request."),
+      file("file", &T::file, "Write everything to this file.")
+          .by_default("standard error; access and audit lines to standard output"),
+      later<T>("access_format", "The fields of an access line."),
+      later<T>("sample", "Writing only some of the access lines."),
+  };
+}
+
+}  // namespace config
