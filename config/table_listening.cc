@@ -8,8 +8,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr milliseconds day = 24h;
-
 }  // namespace
 
 Section<Listener> listener_keys() {

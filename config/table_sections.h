@@ -8,6 +8,8 @@
 
 namespace config {
 
+inline constexpr milliseconds day = std::chrono::hours{24};
+
 [[nodiscard]] Section<Listener> listener_keys();
 [[nodiscard]] Section<Admin> admin_keys();
 [[nodiscard]] Section<Health> health_keys();

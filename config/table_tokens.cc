@@ -19,8 +19,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr milliseconds day = 24h;
-
 Section<Key> access_key_keys() {
   using T = Key;
   return {

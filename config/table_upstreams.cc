@@ -20,8 +20,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr milliseconds day = 24h;
-
 Section<IdentityHeader> header_keys() {
   using T = IdentityHeader;
   return {
