@@ -7,8 +7,6 @@
 #include <algorithm>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <condition_variable>
 #include <deque>
@@ -21,6 +19,7 @@
 
 #include "auth/bytes.h"
 #include "auth/password.h"
+#include "proxy/net/poller.h"
 
 namespace proxy {
 namespace {
@@ -49,15 +48,14 @@ struct Job {
 };
 using JobPtr = std::unique_ptr<Job>;
 
-// Handlers are move-only and std::function copies: the handler lives beside it. Its work guard
-// keeps the loop running until the answer has been posted.
+// Handlers are move-only and std::function copies: the handler lives beside it.
 template <class Handler>
 Done resume_by_post(Handler&& handler) {
-  auto executor = boost::asio::get_associated_executor(handler);
+  const auto executor = boost::asio::get_associated_executor(handler);
+  net::Poller& loop = net::Poller::of(executor);
   auto kept = std::make_shared<std::decay_t<Handler>>(std::forward<Handler>(handler));
-  auto guard = boost::asio::make_work_guard(executor);
-  return [kept = std::move(kept), guard = std::move(guard)](Verdict verdict) {
-    boost::asio::post(guard.get_executor(), [kept, verdict] { std::move (*kept)(verdict); });
+  return [kept = std::move(kept), &loop](Verdict verdict) {
+    loop.post([kept, verdict] { std::move (*kept)(verdict); });
   };
 }
 

@@ -24,6 +24,8 @@ constexpr std::chrono::milliseconds drain_check{20};
 // After the cut-off, how long the cut connections may take to end.
 constexpr std::chrono::milliseconds cut_time{1'000};
 
+constexpr std::initializer_list<int> our_signals{SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1};
+
 void print_problems(const std::vector<config::Problem>& problems) {
   for (const config::Problem& problem : problems) {
     std::cerr << config::to_string(problem) << '\n';
@@ -82,6 +84,7 @@ bool Server::start() {
   // may carry keys (SECURITY J04, rule 11).
   ::signal(SIGPIPE, SIG_IGN);
   ::prctl(PR_SET_DUMPABLE, 0);
+  net::Signals::hold_back(our_signals);
   const std::string shortage = fit_to_descriptors(options_.config);
   Compiled compiled = compile(options_.config, nullptr, options_.users);
   if (!compiled.runtime) {
@@ -106,10 +109,7 @@ bool Server::start() {
     workers_.push_back(std::make_unique<Worker>(*store_, *hashing_, *writer_, runtime_, process_));
   }
   control_ = std::make_unique<Worker>(*store_, *hashing_, *writer_, runtime_, process_);
-  // From here on a signal is kept until somebody waits for it: whoever sees us listen may stop us.
-  signals_ = std::make_unique<Signals>(control_->state().executor, SIGTERM, SIGINT, SIGHUP);
-  signals_->add(SIGQUIT);
-  signals_->add(SIGUSR1);
+  signals_ = std::make_unique<net::Signals>(control_->state().executor, our_signals);
   report(compiled.warnings, Level::warning, "configuration");
   if (!shortage.empty()) log().write(Level::warning, shortage);
   if (!bind()) return false;
@@ -209,8 +209,8 @@ void Server::finish() {
 
 net::Task<void> Server::watch_signals() {
   for (;;) {
-    const auto [error, number] = co_await signals_->async_wait(net::as_result);
-    if (error) co_return;
+    const int number = co_await signals_->next();
+    if (number == 0) co_return;
     if (number == SIGHUP) {
       reload();
     } else if (number == SIGUSR1) {

@@ -3,7 +3,6 @@
 // One instance, on the main thread.
 #pragma once
 
-#include <boost/asio/basic_signal_set.hpp>
 #include <memory>
 #include <string>
 #include <thread>
@@ -12,6 +11,7 @@
 #include "auth/users.h"
 #include "config/config.h"
 #include "proxy/hash_pool.h"
+#include "proxy/net/signals.h"
 #include "proxy/runtime.h"
 #include "proxy/store/memory_store.h"
 #include "proxy/telemetry.h"
@@ -59,8 +59,7 @@ class Server {
   std::unique_ptr<HashPool> hashing_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<Worker> control_;
-  using Signals = boost::asio::basic_signal_set<net::Executor>;
-  std::unique_ptr<Signals> signals_;
+  std::unique_ptr<net::Signals> signals_;
   std::vector<std::thread> threads_;
   bool draining_ = false;
 };

@@ -2,10 +2,10 @@
 #include "proxy/worker.h"
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/post.hpp>
 
 #include "proxy/exchange.h"
 #include "proxy/net/listen.h"
@@ -14,8 +14,7 @@
 namespace proxy {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
+constexpr std::chrono::milliseconds next_tick{0};
 // Connections taken in one go, so that a flood of them does not starve those that are served.
 constexpr int accept_batch = 64;
 // A connection that was used within the last second is not taken from its client.
@@ -27,10 +26,12 @@ constexpr std::chrono::milliseconds accept_pause{100};
 
 Worker::Worker(store::SessionStore& store, HashPool& hashing, LogWriter& writer,
                std::shared_ptr<const Runtime> runtime, ProcessState& process)
-    : loop_(std::make_unique<boost::asio::io_context>(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO)),
+    : loop_(std::make_unique<boost::asio::io_context>()),
+      poller_(net::Poller::of(loop_->get_executor())),
       log_(writer, runtime->log),
-      state_(loop_->get_executor(), wheel_, store, hashing, log_, process) {
-  state_.install(LocalRuntimeRef(new LocalRuntime(std::move(runtime), state_.executor, wheel_)));
+      state_(loop_->get_executor(), poller_.wheel(), store, hashing, log_, process) {
+  state_.install(
+      LocalRuntimeRef(new LocalRuntime(std::move(runtime), state_.executor, state_.wheel)));
 }
 
 Worker::~Worker() {
@@ -40,8 +41,16 @@ Worker::~Worker() {
 }
 
 void Worker::listen(int descriptor, int family, Role role, std::string port) {
-  listeners_.push_back(std::make_unique<Listener>(
-      Listener{Descriptor(state_.executor, descriptor), family, role, std::move(port)}));
+  listeners_.push_back(
+      std::make_unique<Listener>(poller_, descriptor, family, role, std::move(port)));
+  listeners_.back()->watched.watch(descriptor);
+}
+
+void Worker::Listener::close() {
+  if (descriptor < 0) return;
+  watched.unwatch();
+  ::close(descriptor);
+  descriptor = -1;
 }
 
 void Worker::run() {
@@ -50,16 +59,15 @@ void Worker::run() {
   for (const auto& listener : listeners_) {
     boost::asio::co_spawn(*loop_, accept_loop(*listener), ignore);
   }
-  loop_->run();
+  poller_.run();
   log_.flush();
 }
 
 net::Task<void> Worker::tick_loop() {
   net::Timer tick(state_.executor);
   for (;;) {
-    tick.expires_after(net::Wheel::tick_length);
+    tick.expires_after(next_tick);
     co_await tick.async_wait(net::as_result);
-    wheel_.advance(Clock::now());
     for (const auto& upstream : state_.local->upstreams) upstream->close_idle();
     const auth::Time wall = wall_clock();
     state_.flush_proofs(wall);
@@ -84,7 +92,8 @@ bool Worker::has_room() {
 
 void Worker::start_connection(Listener& listener, int descriptor, const net::Address& peer) {
   const bool is_unix = listener.family == AF_UNIX;
-  auto stream = std::make_unique<net::Stream>(state_.executor, wheel_, listener.family, descriptor);
+  auto stream =
+      std::make_unique<net::Stream>(state_.executor, state_.wheel, listener.family, descriptor);
   auto connection =
       std::make_unique<Connection>(state_, std::move(stream), listener.role, peer,
                                    is_unix ? "unix" : net::to_text(peer), listener.port);
@@ -107,7 +116,7 @@ void Worker::start_connection(Listener& listener, int descriptor, const net::Add
 bool Worker::accept_some(Listener& listener) {
   for (int i = 0; i < accept_batch; ++i) {
     if (listener.role == Role::main && !has_room()) return false;
-    const net::Accepted accepted = net::accept_from(listener.descriptor.native_handle());
+    const net::Accepted accepted = net::accept_from(listener.descriptor);
     switch (accepted.outcome) {
       case net::Accepted::Outcome::connection:
         try {
@@ -121,6 +130,7 @@ bool Worker::accept_some(Listener& listener) {
       case net::Accepted::Outcome::failed:
         break;
       case net::Accepted::Outcome::none:
+        listener.watched.readable = false;
         return true;
       case net::Accepted::Outcome::out_of_descriptors:
         log_.write(Level::error, "out of file descriptors; raise the limit (ulimit -n)");
@@ -132,22 +142,24 @@ bool Worker::accept_some(Listener& listener) {
 
 net::Task<void> Worker::accept_loop(Listener& listener) {
   net::Timer pause(state_.executor);
-  while (listener.descriptor.is_open()) {
-    const auto [error] =
-        co_await listener.descriptor.async_wait(Descriptor::wait_read, net::as_result);
-    if (error) break;
-    if (accept_some(listener)) continue;
-    pause.expires_after(accept_pause);
+  while (listener.descriptor >= 0) {
+    if (!listener.watched.readable) {
+      const auto [error] = co_await listener.watched.reader.async_wait(net::as_result);
+      if (error) break;
+    }
+    // Where there are more to accept, those that are served have their turn first.
+    if (!accept_some(listener)) pause.expires_after(accept_pause);
     co_await pause.async_wait(net::as_result);
   }
 }
 
-void Worker::post(std::function<void()> task) { boost::asio::post(*loop_, std::move(task)); }
+void Worker::post(std::function<void()> task) { poller_.post(std::move(task)); }
 
 void Worker::install(std::shared_ptr<const Runtime> runtime) {
   post([this, runtime = std::move(runtime)]() mutable {
     log_.set_options(runtime->log);
-    state_.install(LocalRuntimeRef(new LocalRuntime(std::move(runtime), state_.executor, wheel_)));
+    state_.install(
+        LocalRuntimeRef(new LocalRuntime(std::move(runtime), state_.executor, state_.wheel)));
   });
 }
 
@@ -161,8 +173,7 @@ void Worker::drain() {
       if (listener->role != Role::main) continue;
       // Closing a listening socket resets what waits in its queue, so that is taken first.
       accept_some(*listener);
-      boost::system::error_code ignored;
-      listener->descriptor.close(ignored);
+      listener->close();
     }
     for (Connection& connection : connections_) {
       if (connection.role() == Role::main) connection.stop_if_idle();
@@ -177,8 +188,6 @@ void Worker::close_all() {
   });
 }
 
-void Worker::stop() {
-  post([this] { loop_->stop(); });
-}
+void Worker::stop() { poller_.stop(); }
 
 }  // namespace proxy

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <boost/intrusive/list.hpp>
 #include <functional>
 #include <memory>
@@ -12,7 +11,7 @@
 #include <vector>
 
 #include "proxy/connection.h"
-#include "proxy/net/deadline.h"
+#include "proxy/net/poller.h"
 #include "proxy/worker_state.h"
 
 namespace proxy {
@@ -40,12 +39,16 @@ class Worker {
   [[nodiscard]] WorkerState& state() { return state_; }
 
  private:
-  using Descriptor = boost::asio::posix::basic_stream_descriptor<net::Executor>;
   struct Listener {
-    Descriptor descriptor;
+    Listener(net::Poller& poller, int fd, int family_, Role role_, std::string port_)
+        : descriptor(fd), family(family_), role(role_), port(std::move(port_)), watched(poller) {}
+    ~Listener() { close(); }
+    void close();
+    int descriptor;  // -1 when closed
     int family;
     Role role;
     std::string port;
+    net::Watched watched;
   };
   net::Task<void> accept_loop(Listener& listener);
   net::Task<void> tick_loop();
@@ -55,7 +58,7 @@ class Worker {
 
   // Ended first, by the destructor's body: what is still suspended uses the members below.
   std::unique_ptr<boost::asio::io_context> loop_;
-  net::Wheel wheel_;
+  net::Poller& poller_;
   Log log_;
   WorkerState state_;
   std::vector<std::unique_ptr<Listener>> listeners_;

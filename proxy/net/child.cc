@@ -4,17 +4,19 @@
 #include <boost/asio/co_spawn.hpp>
 #include <exception>
 
+#include "proxy/net/timer.h"
+
 namespace proxy::net {
 
-Child::Child(const Executor& executor) : ended_(executor, Timer::time_point::max()) {}
+Child::Child(const Executor& executor) : executor_(executor), ended_(Poller::of(executor)) {}
 
 void Child::start(Task<void> task) {
   running_ = true;
-  boost::asio::co_spawn(ended_.get_executor(), std::move(task), [this](std::exception_ptr) {
+  boost::asio::co_spawn(executor_, std::move(task), [this](std::exception_ptr) {
     // Data plane coroutines return values; what could still throw is bad_alloc, and then the
     // other direction ends with its own error.
     running_ = false;
-    ended_.cancel();
+    ended_.complete({});
   });
 }
 

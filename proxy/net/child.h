@@ -3,8 +3,8 @@
 // One thread.
 #pragma once
 
+#include "proxy/net/poller.h"
 #include "proxy/net/task.h"
-#include "proxy/net/timer.h"
 
 namespace proxy::net {
 
@@ -21,9 +21,8 @@ class Child {
   [[nodiscard]] Task<void> join();
 
  private:
-  using Timer = boost::asio::basic_waitable_timer<
-      std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>, Executor>;
-  Timer ended_;  // used as an event: never expires, cancelled at the end
+  Executor executor_;
+  Waiter ended_;
   bool running_ = false;
 };
 

@@ -22,6 +22,9 @@ class Wheel {
   // Called once a tick_length (late calls catch up); fires what is due.
   void advance(std::chrono::steady_clock::time_point now);
   [[nodiscard]] std::int64_t now_tick() const { return now_tick_; }
+  [[nodiscard]] std::chrono::steady_clock::time_point next_tick_at() const {
+    return started_ + (now_tick_ + 1) * tick_length;
+  }
 
  private:
   friend class Deadline;

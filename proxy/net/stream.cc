@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <boost/asio/ip/tcp.hpp>
 #include <cerrno>
@@ -21,6 +22,10 @@ using boost::system::error_code;
 
 error_code last_error() { return {errno, boost::system::system_category()}; }
 error_code timed_out() { return asio::error::make_error_code(asio::error::timed_out); }
+error_code aborted() { return asio::error::make_error_code(asio::error::operation_aborted); }
+bool would_block(const error_code& error) {
+  return error == asio::error::would_block || error == asio::error::try_again;
+}
 
 }  // namespace
 
@@ -46,75 +51,53 @@ void Pieces::consume(std::size_t bytes) {
   }
 }
 
-void Stream::Timeout::on_expired() {
-  expired = true;
-  // Ends the other direction's wait too, which starts again because neither of its flags is set.
-  error_code ignored;
-  stream.socket_.cancel(ignored);
-}
+void Stream::Timeout::on_expired() { waiter.complete(timed_out()); }
 
 Stream::Stream(const Executor& executor, Wheel& wheel, int family, int descriptor)
-    : socket_(executor, asio::generic::stream_protocol(family, 0), descriptor),
-      read_timeout_(wheel, *this),
-      write_timeout_(wheel, *this) {
-  error_code ignored;
-  socket_.native_non_blocking(true, ignored);
+    : descriptor_(descriptor),
+      watched_(Poller::of(executor)),
+      read_timeout_(wheel, watched_.reader),
+      write_timeout_(wheel, watched_.writer) {
+  try {
+    watched_.watch(descriptor);
+  } catch (...) {
+    ::close(descriptor);
+    throw;
+  }
   if (family != AF_UNIX) {
     const int on = 1;
     ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   }
+  // Nearly always true of a new connection, and the first write finds out.
+  watched_.writable = true;
 }
 
 Stream::~Stream() { close(); }
 
+Task<error_code> Stream::wait(Waiter& waiter, Timeout& deadline,
+                              std::chrono::milliseconds timeout) {
+  if (!is_open()) co_return asio::error::make_error_code(asio::error::operation_aborted);
+  deadline.expires_after(timeout);
+  const auto [error] = co_await waiter.async_wait(as_result);
+  deadline.cancel();
+  co_return error;
+}
+
 Task<IoResult> Stream::read_some(std::span<char> into, std::chrono::milliseconds timeout) {
-  read_timeout_.expired = false;
-  read_cancelled_ = false;
-  read_timeout_.expires_after(timeout);
   IoResult result;
   for (;;) {
-    const auto buffer = asio::buffer(into.data(), into.size());
-    const auto [error, bytes] = co_await socket_.async_read_some(buffer, as_result);
-    result.bytes = bytes;
-    result.error = error;
-    if (error != asio::error::operation_aborted) break;
-    if (read_timeout_.expired) result.error = timed_out();
-    if (read_timeout_.expired || read_cancelled_ || !socket_.is_open()) break;
+    if (watched_.readable) {
+      result = read_now(into);
+      if (!would_block(result.error)) co_return result;
+    }
+    result.error = co_await wait(watched_.reader, read_timeout_, timeout);
+    if (result.error) co_return result;
   }
-  read_timeout_.cancel();
-  co_return result;
 }
 
 Task<error_code> Stream::wait_readable(std::chrono::milliseconds timeout) {
-  read_timeout_.expired = false;
-  read_cancelled_ = false;
-  read_timeout_.expires_after(timeout);
-  error_code result;
-  for (;;) {
-    const auto [error] = co_await socket_.async_wait(Socket::wait_read, as_result);
-    result = error;
-    if (error != asio::error::operation_aborted) break;
-    if (read_timeout_.expired) result = timed_out();
-    if (read_timeout_.expired || read_cancelled_ || !socket_.is_open()) break;
-  }
-  read_timeout_.cancel();
-  co_return result;
-}
-
-Task<error_code> Stream::wait_writable(std::chrono::milliseconds timeout) {
-  write_timeout_.expired = false;
-  write_cancelled_ = false;
-  write_timeout_.expires_after(timeout);
-  error_code result;
-  for (;;) {
-    const auto [error] = co_await socket_.async_wait(Socket::wait_write, as_result);
-    result = error;
-    if (error != asio::error::operation_aborted) break;
-    if (write_timeout_.expired) result = timed_out();
-    if (write_timeout_.expired || write_cancelled_ || !socket_.is_open()) break;
-  }
-  write_timeout_.cancel();
-  co_return result;
+  if (has_input()) co_return error_code{};
+  co_return co_await wait(watched_.reader, read_timeout_, timeout);
 }
 
 IoResult Stream::write_now(Pieces& pieces) {
@@ -124,10 +107,11 @@ IoResult Stream::write_now(Pieces& pieces) {
   message.msg_iovlen = pieces.count_;
   ssize_t sent = 0;
   do {
-    sent = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    sent = ::sendmsg(descriptor_, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
   } while (sent < 0 && errno == EINTR);
   if (sent < 0) {
     result.error = last_error();
+    if (would_block(result.error)) watched_.writable = false;
     return result;
   }
   result.bytes = static_cast<std::size_t>(sent);
@@ -141,78 +125,83 @@ IoResult Stream::read_now(std::span<char> into) {
   IoResult result;
   ssize_t got = 0;
   do {
-    got = ::recv(socket_.native_handle(), into.data(), into.size(), MSG_DONTWAIT);
+    got = ::recv(descriptor_, into.data(), into.size(), MSG_DONTWAIT);
   } while (got < 0 && errno == EINTR);
   if (got < 0) {
     result.error = last_error();
+    if (would_block(result.error)) watched_.readable = false;
   } else if (got == 0) {
     result.error = asio::error::make_error_code(asio::error::misc_errors::eof);
   } else {
     result.bytes = static_cast<std::size_t>(got);
+    // Less than there was room for: the kernel has no more, and what comes later is a new event.
+    // An end that came with these bytes, however, was part of the event that has been (epoll(7)).
+    if (result.bytes < into.size() && !watched_.ended) watched_.readable = false;
   }
   return result;
 }
 
 Task<error_code> Stream::write_all(Pieces pieces, std::chrono::milliseconds timeout) {
   while (!pieces.empty()) {
-    const IoResult written = write_now(pieces);
-    if (!written.error) continue;
-    if (written.error != asio::error::would_block && written.error != asio::error::try_again) {
-      co_return written.error;
+    if (watched_.writable || !is_open()) {
+      const IoResult written = write_now(pieces);
+      if (!written.error) continue;
+      if (!would_block(written.error)) co_return written.error;
     }
-    const error_code waited = co_await wait_writable(timeout);
+    const error_code waited = co_await wait(watched_.writer, write_timeout_, timeout);
     if (waited) co_return waited;
   }
   co_return error_code{};
 }
 
 Task<error_code> Stream::wait_connected(std::chrono::milliseconds timeout) {
-  const error_code waited = co_await wait_writable(timeout);
+  watched_.writable = false;
+  const error_code waited = co_await wait(watched_.writer, write_timeout_, timeout);
   if (waited) co_return waited;
   int cause = 0;
   socklen_t size = sizeof cause;
-  ::getsockopt(socket_.native_handle(), SOL_SOCKET, SO_ERROR, &cause, &size);
+  ::getsockopt(descriptor_, SOL_SOCKET, SO_ERROR, &cause, &size);
   co_return error_code{cause, boost::system::system_category()};
 }
 
-void Stream::cancel_read() {
-  read_cancelled_ = true;
-  error_code ignored;
-  socket_.cancel(ignored);
-}
+void Stream::cancel_read() { watched_.reader.complete(aborted()); }
 
 void Stream::cancel() {
-  write_cancelled_ = true;
   cancel_read();
+  watched_.writer.complete(aborted());
 }
 
 bool Stream::peer_closed() {
+  if (!watched_.ended) return false;
   char byte = 0;
-  const ssize_t got = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  const ssize_t got = ::recv(descriptor_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   return got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
 }
 
 bool Stream::has_input() {
+  if (!watched_.readable) return false;
+  // A read that filled its buffer to the last byte leaves open whether there is more.
   char byte = 0;
-  const ssize_t got = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  return got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+  const ssize_t got = ::recv(descriptor_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  const bool has_none = got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+  if (has_none) watched_.readable = false;
+  return !has_none;
 }
 
-void Stream::shutdown_send() {
-  error_code ignored;
-  socket_.shutdown(Socket::shutdown_send, ignored);
-}
+void Stream::shutdown_send() { ::shutdown(descriptor_, SHUT_WR); }
 
 void Stream::close() {
+  if (!is_open()) return;
   read_timeout_.cancel();
   write_timeout_.cancel();
-  error_code ignored;
-  socket_.close(ignored);
+  watched_.unwatch();
+  ::close(descriptor_);
+  descriptor_ = -1;
 }
 
 void Stream::abort() {
   const linger now{1, 0};
-  ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
   close();
 }
 
@@ -273,15 +262,19 @@ Task<ConnectResult> connect(const Executor& executor, Wheel& wheel, const Endpoi
     result.error = last_error();
     co_return result;
   }
-  auto stream = std::make_unique<Stream>(executor, wheel, target->family, descriptor);
   // sockaddr is what connect takes for every family.
   const auto* generic = reinterpret_cast<const sockaddr*>(&target->storage);
-  if (::connect(descriptor, generic, target->size) != 0) {
-    // EAGAIN is a unix socket whose queue is full: nothing will ever signal that it is not.
-    if (errno != EINPROGRESS) {
-      result.error = last_error();
-      co_return result;
-    }
+  // Before epoll knows the socket, since one that does not even try to connect counts as broken.
+  const int outcome = ::connect(descriptor, generic, target->size);
+  const int cause = outcome == 0 ? 0 : errno;
+  // EAGAIN is a unix socket whose queue is full: nothing will ever signal that it is not.
+  if (cause != 0 && cause != EINPROGRESS) {
+    ::close(descriptor);
+    result.error = {cause, boost::system::system_category()};
+    co_return result;
+  }
+  auto stream = std::make_unique<Stream>(executor, wheel, target->family, descriptor);
+  if (cause == EINPROGRESS) {
     result.error = co_await stream->wait_connected(timeout);
     if (result.error) co_return result;
   }

@@ -1,16 +1,14 @@
 // A connected, non-blocking byte stream (TCP or unix socket) with a timeout per direction. Every
 // operation that can wait on the peer takes the timeout as an argument; a deadline cancels the
 // waiting operation and leaves the stream open, and the caller decides. Writes are tried at once
-// and wait only for what the kernel did not take; reads are left to the event loop, which knows
-// from the last short read that nothing is there yet: a request costs two receives and two sends.
+// and wait only for what the kernel did not take; reads are tried when the poller has seen bytes,
+// and a short read tells that no more are there: a request costs two receives and two sends.
 // One thread, one reader and one writer at a time. Must outlive its pending operations.
 #pragma once
 
 #include <sys/uio.h>
 
 #include <array>
-#include <boost/asio/basic_stream_socket.hpp>
-#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/system/error_code.hpp>
 #include <chrono>
 #include <cstddef>
@@ -22,11 +20,10 @@
 
 #include "proxy/net/address.h"
 #include "proxy/net/deadline.h"
+#include "proxy/net/poller.h"
 #include "proxy/net/task.h"
 
 namespace proxy::net {
-
-using Socket = boost::asio::basic_stream_socket<boost::asio::generic::stream_protocol, Executor>;
 
 // `error` is timed_out after the timeout, eof at the peer's end, otherwise the system's.
 struct IoResult {
@@ -52,7 +49,8 @@ class Pieces {
 
 class Stream {
  public:
-  // Takes an open, connected, non-blocking descriptor.
+  // Takes an open, non-blocking descriptor, connected or connecting. Throws std::system_error where
+  // the kernel has no room for one more, and then the descriptor is closed.
   Stream(const Executor& executor, Wheel& wheel, int family, int descriptor);
   ~Stream();
   Stream(const Stream&) = delete;
@@ -80,29 +78,30 @@ class Stream {
   void cancel();
   // True when the peer has closed its side (or reset) and nothing is left to read.
   [[nodiscard]] bool peer_closed();
-  // True when bytes or an end are waiting: an idle upstream connection must have neither.
+  // True when bytes or an end are waiting: an idle upstream connection must have neither. Knows
+  // what had come when the loop last asked the kernel.
   [[nodiscard]] bool has_input();
   void shutdown_send();
   void close();
   // Closes with a reset, so that a truncated answer never looks complete.
   void abort();
-  [[nodiscard]] bool is_open() const { return socket_.is_open(); }
-  [[nodiscard]] int descriptor() { return socket_.native_handle(); }
+  [[nodiscard]] bool is_open() const { return descriptor_ >= 0; }
+  [[nodiscard]] int descriptor() const { return descriptor_; }
 
  private:
+  // Ends one direction's wait.
   struct Timeout final : Deadline {
-    Timeout(Wheel& wheel, Stream& owner) : Deadline(wheel), stream(owner) {}
+    Timeout(Wheel& wheel, Waiter& waiting) : Deadline(wheel), waiter(waiting) {}
     void on_expired() override;
-    Stream& stream;
-    bool expired = false;
+    Waiter& waiter;
   };
-  [[nodiscard]] Task<boost::system::error_code> wait_writable(std::chrono::milliseconds timeout);
+  [[nodiscard]] Task<boost::system::error_code> wait(Waiter& waiter, Timeout& deadline,
+                                                     std::chrono::milliseconds timeout);
 
-  Socket socket_;
+  int descriptor_;
+  Watched watched_;
   Timeout read_timeout_;
   Timeout write_timeout_;
-  bool read_cancelled_ = false;
-  bool write_cancelled_ = false;
 };
 
 struct ConnectResult {

@@ -96,8 +96,7 @@ class Reading {
     return text;
   }
   void poll() {
-    loop_.restart();
-    loop_.poll();
+    net::Poller::of(loop_.get_executor()).poll();
   }
 
   boost::asio::io_context loop_;

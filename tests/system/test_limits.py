@@ -1,6 +1,7 @@
 """Every limit has its own status, and every wait has its end."""
 
 import os
+import signal
 import threading
 import time
 
@@ -221,3 +222,16 @@ def test_no_descriptor_is_lost(gate, bearer):
         client.send([b"", b"GET", b"nonsense\r\n\r\n", render("GET", "/x", bearer)][number % 4])
         client.abort() if number % 3 else client.close()
     gate.wait_for(lambda: len(open_sockets(gate)) <= before + 2, "closed descriptors")
+
+
+def test_time_in_which_the_process_was_stopped_counts_for_no_limit(gate, backend, bearer):
+    """A suspended machine finds what its peers sent meanwhile, and nobody was late."""
+    data = render("GET", "/x", bearer)
+    with gate.connect() as client:
+        client.send(data[:20])
+        gate.signal(signal.SIGSTOP)
+        stopped = time.monotonic()
+        gate.wait_for(lambda: time.monotonic() - stopped > 2.5, "longer than request_head")
+        client.send(data[20:])
+        gate.signal(signal.SIGCONT)
+        assert client.read_response().status == 200

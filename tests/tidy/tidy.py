@@ -52,6 +52,10 @@ CONFINED = {
     r"boost/json": r"auth/json\.cc|config/schema\.cc|proxy/(endpoints/.*|rehearsal\.cc)",
     r"CLI/": r"proxy/cli.*\.cc|proxy/main\.cc",
     r"boost/(asio|beast)|boost/asio\.hpp": r"proxy/(?!http/).*|examples/.*",
+    # Asio's reactor is not used: it would be a second epoll beside net/poller.
+    r"boost/asio/(posix/|local/|generic/|ip/|basic_|signal_set|steady_timer|post\.hpp)":
+        r"proxy/net/(stream|poller)\.cc|examples/.*|tests/.*",
+    r"sys/epoll\.h": r"proxy/net/.*",
     r"sys/socket\.h|netinet/|sys/un\.h": r"proxy/(net/.*|worker.*|server.*|connection.*)",
 }
 
