@@ -18,6 +18,8 @@ void Child::start(Task<void> task) {
     running_ = false;
     ended_.complete({});
   });
+  // One that never waited is ended by way of the context.
+  Poller::of(executor_).look_at_context();
 }
 
 Task<void> Child::join() {

@@ -122,7 +122,13 @@ void Poller::wake() {
 
 void Poller::post(std::function<void()> task) {
   boost::asio::post(context_, std::move(task));
+  look_at_context();
   wake();
+}
+
+void Poller::defer(std::function<void()> task) {
+  boost::asio::post(context_, std::move(task));
+  look_at_context();
 }
 
 void Poller::stop() {
@@ -157,12 +163,18 @@ void Poller::advance_wheel() {
   const auto gap = now - last_turn_;
   if (gap > stall_from) stalled_ += gap - Wheel::tick_length;
   last_turn_ = now;
+  const std::int64_t tick = wheel_.now_tick();
   wheel_.advance(now - stalled_);
+  if (wheel_.now_tick() != tick) look_at_context();
 }
 
 // True when there was something to do.
 bool Poller::turn(bool may_wait) {
-  bool busy = context_.poll() > 0;
+  bool busy = false;
+  if (posted_.load()) {
+    posted_.store(false);
+    busy = context_.poll() > 0;
+  }
   busy = resume_due() || busy;
   const bool waits = may_wait && !busy && due_.empty();
   const int count = ::epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()),
@@ -190,7 +202,14 @@ void Poller::run() {
 void Poller::poll() {
   do {
     context_.restart();
+    look_at_context();
   } while (turn(false));
+}
+
+void Poller::poll_once() {
+  context_.restart();
+  look_at_context();
+  turn(true);
 }
 
 }  // namespace proxy::net

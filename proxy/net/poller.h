@@ -77,7 +77,7 @@ class Waiter : public boost::intrusive::list_base_hook<
 };
 
 // A descriptor's readiness as epoll told it, and one waiter for each direction. Does not own the
-// descriptor, which must be closed only after unwatch() or with this object. Whoever reads or writes
+// descriptor, which is closed only after unwatch() or with this object. Whoever reads or writes
 // until the kernel has nothing more to give or take says so by clearing the flag.
 class Watched {
  public:
@@ -115,8 +115,14 @@ class Poller : public boost::asio::io_context::service {
 
   // Instead of the context's own run(): until stop().
   void run();
-  // Everything that can be done now, without waiting.
+  // For loops that are driven by hand: everything that can be done now, without waiting; or one
+  // round that waits for up to a tick.
   void poll();
+  void poll_once();
+  // On the loop's own thread: what can wait until everything that is due has been resumed.
+  void defer(std::function<void()> task);
+  // Something was posted to the context past this class; otherwise it is seen at the next tick.
+  void look_at_context() { posted_.store(true); }
   // From any thread:
   void stop();
   void post(std::function<void()> task);
@@ -143,6 +149,7 @@ class Poller : public boost::asio::io_context::service {
   std::chrono::steady_clock::time_point last_turn_;
   std::chrono::steady_clock::duration stalled_{0};  // time in which the process did not run
   std::atomic<bool> stopped_{false};
+  std::atomic<bool> posted_{false};  // polling the context costs as much as an event
   std::array<epoll_event, 256> events_;
   Waiters waiting_;
   Waiters due_;
