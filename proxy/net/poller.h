@@ -44,7 +44,7 @@ class Waiter : public boost::intrusive::list_base_hook<
   template <class Token>
   auto async_wait(Token&& token) {
     return boost::asio::async_initiate<Token, void(boost::system::error_code)>(
-        [this](auto handler) { hold(std::move(handler)); }, token);
+        [this](auto handler) { this->hold(std::move(handler)); }, token);
   }
   // The first one counts; nothing happens when nobody waits.
   void complete(boost::system::error_code error);
