@@ -77,7 +77,9 @@ std::string_view take(std::string_view& bytes, std::size_t count) {
 }
 
 void extend_idle(FamilyRecord& record, Time now, const FamilyRules& rules) {
-  record.idle_expires_at = std::min(now + rules.idle_life, record.absolute_expires_at);
+  const milliseconds own = record.idle_life;
+  const milliseconds life = own > milliseconds{0} ? own : rules.idle_life;
+  record.idle_expires_at = std::min(now + life, record.absolute_expires_at);
 }
 
 // The step that `rotated` and `repaired` share: the holder of `shown` gets a successor.
@@ -244,7 +246,8 @@ FamilyRecord new_family(Time now, milliseconds absolute_life, const FamilyRules&
   return record;
 }
 
-Rotation rotate(FamilyRecord& record, std::uint64_t shown, Time now, const FamilyRules& rules) {
+Rotation rotate(FamilyRecord& record, std::uint64_t shown, Time now, const FamilyRules& rules,
+                bool active) {
   if (is_over(record, now) || shown > generation_max) return {Outcome::dead, 0};
   clamp_to_now(record, now);
   const Outcome outcome = step(record, shown, now, rules);
@@ -252,7 +255,7 @@ Rotation rotate(FamilyRecord& record, std::uint64_t shown, Time now, const Famil
     record.revoked = true;
     return {Outcome::reuse, 0};
   }
-  extend_idle(record, now, rules);
+  if (active) extend_idle(record, now, rules);
   return {outcome, record.gen};
 }
 

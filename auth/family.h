@@ -69,6 +69,7 @@ struct FamilyRecord {
   std::optional<Time> proven_at;    // when a client was first seen to hold `gen`
   Time idle_expires_at{};
   Time absolute_expires_at{};
+  milliseconds idle_life{0};        // of its own ("remember me"); zero: what the rules say
   bool revoked = false;
 };
 
@@ -88,9 +89,10 @@ struct FamilyRules {
 [[nodiscard]] FamilyRecord new_family(Time now, milliseconds absolute_life,
                                       const FamilyRules& rules);
 // The table of the rotation rule, in its order. Changes the record; every outcome but reuse and
-// dead also extends the idle expiry (never past the absolute one).
+// dead also extends the idle expiry (never past the absolute one), unless nobody is there: a page
+// that refreshes by itself is not `active`.
 [[nodiscard]] Rotation rotate(FamilyRecord& record, std::uint64_t shown, Time now,
-                              const FamilyRules& rules);
+                              const FamilyRules& rules, bool active = true);
 // An access token carrying `generation` was presented. Counts only for the newest generation, once,
 // and at least `grace` after it was made. True when the record changed.
 bool prove(FamilyRecord& record, std::uint64_t generation, Time now, const FamilyRules& rules);

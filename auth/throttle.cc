@@ -5,6 +5,8 @@
 // for ever (SECURITY I06).
 #include "auth/throttle.h"
 
+#include <algorithm>
+
 namespace auth {
 namespace {
 
@@ -32,6 +34,20 @@ void note_failure(ThrottleCounter& counter, const ThrottleRate& rate, millisecon
     counter.failures = 0;
     counter.banned_until = now + ban;
   }
+}
+
+// The generic cell rate algorithm: one number says how full the bucket is.
+milliseconds take(Bucket& bucket, const BucketRate& rate, Time now) {
+  if (rate.count == 0) return milliseconds{0};
+  const std::int64_t now_us = now.time_since_epoch().count() * 1'000;
+  const std::int64_t each_us = rate.window.count() * 1'000 / rate.count;
+  const std::int64_t span_us = each_us * std::max<std::int64_t>(rate.burst, 1);
+  // Never later than an empty bucket would be full: a clock that went back locks nobody out.
+  const std::int64_t full_at_us = std::clamp(bucket.full_at_us, now_us, now_us + span_us);
+  const std::int64_t wait_us = full_at_us + each_us - span_us - now_us;
+  if (wait_us > 0) return milliseconds{(wait_us + 999) / 1'000};
+  bucket.full_at_us = full_at_us + each_us;
+  return milliseconds{0};
 }
 
 bool is_stale(const ThrottleCounter& counter, const ThrottleRate& rate, Time now) {

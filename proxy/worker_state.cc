@@ -24,6 +24,16 @@ http::HeadLimits request_limits(const config::Limits& limits) {
   return result;
 }
 
+// A stream that began after an entry for its user was made, but learns of it now (the entry came
+// late, or twice), goes on.
+bool is_meant(const store::Revocation& revocation, const SessionStream& stream) {
+  if (!revocation.session_id.empty()) return stream.session_id == revocation.session_id;
+  using std::chrono::floor;
+  using std::chrono::seconds;
+  const bool is_older = floor<seconds>(stream.issued_at) <= floor<seconds>(revocation.at);
+  return is_older && (revocation.username.empty() || stream.username == revocation.username);
+}
+
 }  // namespace
 
 WorkerState::WorkerState(const net::Executor& loop, net::Wheel& deadlines,
@@ -107,13 +117,11 @@ void WorkerState::apply(const store::Revocation& revocation) {
   revocations.add(revocation);
   if (!revocation.session_id.empty()) {
     local->tokens.erase_session(revocation.session_id);
-  } else {
+  } else if (!revocation.username.empty()) {
     local->tokens.erase_subject(revocation.username);
   }
   for (SessionStream& stream : session_streams) {
-    const bool is_over = revocation.session_id.empty() ? stream.username == revocation.username
-                                                       : stream.session_id == revocation.session_id;
-    if (!is_over || stream.revoked) continue;
+    if (stream.revoked || !is_meant(revocation, stream)) continue;
     stream.revoked = true;
     stream.client->cancel();
     stream.upstream->cancel();

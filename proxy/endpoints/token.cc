@@ -185,7 +185,8 @@ net::Task<Reply> token(const Context& context, const Request& request) {
     co_return invalid_token_reply(shape, reason);
   }
   const std::string session_id = auth::to_text(shown->family);
-  const auto rotated = co_await context.store.rotate(shown->family, shown->generation, context.now);
+  const auto rotated = co_await context.store.rotate(shown->family, shown->generation, true,
+                                                     context.now);
   AuditEvent event{.event = "refresh", .outcome = "failed", .session_id = session_id};
   if (!rotated) {
     event.reason = store::name(rotated.error());

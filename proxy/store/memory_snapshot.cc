@@ -10,7 +10,9 @@
 namespace proxy::store {
 namespace {
 
-constexpr std::string_view head = "gatehouse memory store 1\n";
+constexpr std::string_view head = "gatehouse memory store 2\n";
+// Of version 0.1, whose sessions had no idle life of their own.
+constexpr std::string_view old_head = "gatehouse memory store 1\n";
 constexpr std::size_t text_bytes_max = 4'096;
 // Times in milliseconds stay far from what overflows when two are added.
 constexpr std::int64_t time_max = std::int64_t{1} << 53;
@@ -115,9 +117,10 @@ void write(Writer& writer, const SavedSession& saved) {
   writer.time(saved.record.proven_at.value_or(auth::Time{}));
   writer.time(saved.record.idle_expires_at);
   writer.time(saved.record.absolute_expires_at);
+  writer.number(static_cast<std::uint64_t>(saved.record.idle_life.count()));
 }
 
-SavedSession read_session(Reader& reader) {
+SavedSession read_old_session(Reader& reader) {
   SavedSession saved;
   reader.raw(saved.session.family);
   saved.session.username = reader.text();
@@ -136,6 +139,14 @@ SavedSession read_session(Reader& reader) {
   saved.record.absolute_expires_at = reader.time();
   reader.require(!saved.session.username.empty() && saved.record.gen <= auth::generation_max &&
                  saved.record.base <= saved.record.gen && saved.record.floor <= saved.record.base);
+  return saved;
+}
+
+SavedSession read_session(Reader& reader) {
+  SavedSession saved = read_old_session(reader);
+  const auto idle_life = static_cast<std::int64_t>(reader.number());
+  reader.require(idle_life >= 0 && idle_life <= time_max);
+  if (!reader.failed()) saved.record.idle_life = auth::milliseconds{idle_life};
   return saved;
 }
 
@@ -181,10 +192,11 @@ void read_list(Reader& reader, std::vector<Item>& list, Item (*read_item)(Reader
 }
 
 std::optional<Content> read_content(std::string_view bytes) {
-  if (!bytes.starts_with(head)) return std::nullopt;
+  const bool is_old = bytes.starts_with(old_head);
+  if (!is_old && !bytes.starts_with(head)) return std::nullopt;
   Reader reader(bytes.substr(head.size()));
   Content content;
-  read_list(reader, content.sessions, read_session);
+  read_list(reader, content.sessions, is_old ? read_old_session : read_session);
   read_list(reader, content.revocations, read_revocation);
   read_list(reader, content.bans, read_ban);
   if (reader.failed() || !reader.at_end()) return std::nullopt;

@@ -8,6 +8,7 @@
 #include "proxy/store/memory_store.h"
 #include "proxy/store/revocation_log.h"
 #include "proxy/store/session_table.h"
+#include "proxy/store/token_buckets.h"
 
 namespace proxy::store {
 
@@ -16,9 +17,12 @@ struct MemoryStore::Impl {
   [[nodiscard]] auth::FamilyRules rules() const {
     return {.grace = grace.load(), .idle_life = idle_life.load()};
   }
+  // The newest revocation that this user's sessions fall under, if one is still remembered.
+  [[nodiscard]] std::optional<auth::Time> revoked_at(const std::string& username) const;
   [[nodiscard]] auth::Time begin_of(const std::string& username, auth::Time now) const;
   // Remembers and publishes; the caller holds no lock and has filled in whose and why.
   void revoke(Revocation revocation, auth::Time now);
+  void remember(Revocation revocation, auth::Time at, auth::Time now);
   // Adds a session of a snapshot, unless it is over or revoked.
   bool restore(const SavedSession& saved, auth::Time now);
 
@@ -31,6 +35,7 @@ struct MemoryStore::Impl {
 
   SessionTable sessions;
   LoginCounters logins;
+  TokenBuckets buckets;
   RevocationLog log;
   Publish publish;
 };

@@ -13,6 +13,9 @@ namespace {
 
 // Longer than a login can wait for its hash.
 constexpr std::chrono::seconds login_time_max{10};
+// Everybody's end reaches this far into the future, so that no token that another worker makes at
+// this moment, by a clock that is a tick ahead, escapes it.
+constexpr std::chrono::seconds everybody_ahead{1};
 
 }  // namespace
 
@@ -26,19 +29,27 @@ void MemoryStore::Impl::set_options(const MemoryStoreOptions& wanted) {
 }
 
 void MemoryStore::Impl::revoke(Revocation revocation, auth::Time now) {
-  revocation.at = now;
-  revocation.forget_at = now + access_life.load() + std::chrono::seconds{1};
+  remember(std::move(revocation), now, now);
+}
+
+void MemoryStore::Impl::remember(Revocation revocation, auth::Time at, auth::Time now) {
+  revocation.at = at;
+  revocation.forget_at = at + access_life.load() + std::chrono::seconds{1};
   log.add(revocation, now);
   if (publish) publish(revocation);
+}
+
+std::optional<auth::Time> MemoryStore::Impl::revoked_at(const std::string& username) const {
+  return std::max(log.user_revoked_at(username), log.everybody_revoked_at());
 }
 
 // A login just after everything of its user was revoked is not meant by that, although an access
 // token of the same second would be: it begins with the next one.
 auth::Time MemoryStore::Impl::begin_of(const std::string& username, auth::Time now) const {
-  const std::optional<auth::Time> revoked_at = log.user_revoked_at(username);
-  if (!revoked_at) return now;
+  const std::optional<auth::Time> revoked = revoked_at(username);
+  if (!revoked) return now;
   using std::chrono::seconds;
-  return std::max<auth::Time>(now, std::chrono::floor<seconds>(*revoked_at) + seconds{1});
+  return std::max<auth::Time>(now, std::chrono::floor<seconds>(*revoked) + seconds{1});
 }
 
 MemoryStore::MemoryStore(MemoryStoreOptions options, Publish publish)
@@ -60,7 +71,11 @@ std::vector<Revocation> MemoryStore::revocations(auth::Time now) const {
 net::Task<Result<Session>> MemoryStore::create(const NewSession& login) {
   impl_->sessions.sweep_some(login.now);
   SavedSession saved;
-  saved.record = auth::new_family(login.now, impl_->absolute_life.load(), impl_->rules());
+  auth::FamilyRules rules = impl_->rules();
+  rules.idle_life = login.idle_life.value_or(rules.idle_life);
+  saved.record = auth::new_family(
+      login.now, login.absolute_life.value_or(impl_->absolute_life.load()), rules);
+  saved.record.idle_life = login.idle_life.value_or(auth::milliseconds{0});
   saved.session.family = login.family;
   saved.session.username = login.username;
   saved.session.user_agent = login.user_agent;
@@ -84,7 +99,11 @@ net::Task<Result<Session>> MemoryStore::create(const NewSession& login) {
   // was changed: the login must not outlive that. Looked at after the session was added, so that
   // one of the two sees the other. The bound keeps a clock that was set back from refusing logins.
   const std::optional<auth::Time> revoked_at = impl_->log.user_revoked_at(login.username);
-  if (revoked_at && login.now < *revoked_at && *revoked_at - login.now < login_time_max) {
+  const std::optional<auth::Time> all_at = impl_->log.everybody_revoked_at();
+  const bool is_late = revoked_at && login.now < *revoked_at;
+  const bool all_were = all_at && login.now + everybody_ahead < *all_at;
+  const auto revoked = std::max(revoked_at, all_at);
+  if ((is_late || all_were) && *revoked - login.now < login_time_max) {
     static_cast<void>(impl_->sessions.remove(login.family, login.now));
     co_return StoreError::unavailable;
   }
@@ -94,9 +113,10 @@ net::Task<Result<Session>> MemoryStore::create(const NewSession& login) {
 }
 
 net::Task<Result<Rotated>> MemoryStore::rotate(const auth::FamilyId& family,
-                                               std::uint64_t generation, auth::Time now) {
+                                               std::uint64_t generation, bool active,
+                                               auth::Time now) {
   impl_->sessions.sweep_some(now);
-  Rotated rotated = impl_->sessions.rotate(family, generation, now, impl_->rules());
+  Rotated rotated = impl_->sessions.rotate(family, generation, active, now, impl_->rules());
   if (rotated.rotation.outcome == auth::Outcome::reuse) {
     impl_->revoke({.session_id = auth::to_text(family),
                    .username = rotated.session.username,
@@ -143,6 +163,13 @@ net::Task<Result<std::size_t>> MemoryStore::revoke_user(std::string_view usernam
   co_return count;
 }
 
+net::Task<Result<void>> MemoryStore::revoke_everybody(RevokeReason reason, auth::Time now) {
+  impl_->remember({.session_id = {}, .username = {}, .reason = reason}, now + everybody_ahead,
+                  now);
+  impl_->sessions.remove_all();
+  co_return Result<void>{};
+}
+
 net::Task<Result<std::vector<Session>>> MemoryStore::list(std::string_view username,
                                                           auth::Time now) {
   co_return impl_->sessions.list(username, now);
@@ -163,6 +190,12 @@ net::Task<Result<void>> MemoryStore::note_login_failure(const ThrottleKeys& keys
 net::Task<Result<void>> MemoryStore::note_login_success(const ThrottleKeys& keys, auth::Time) {
   impl_->logins.note_success(keys);
   co_return Result<void>{};
+}
+
+net::Task<Result<auth::milliseconds>> MemoryStore::take(std::string_view bucket,
+                                                        const auth::BucketRate& rate,
+                                                        auth::Time now) {
+  co_return impl_->buckets.take(bucket, rate, now);
 }
 
 }  // namespace proxy::store

@@ -28,7 +28,7 @@ class MemoryStore final : public SessionStore {
 
   net::Task<Result<Session>> create(const NewSession& session) override;
   net::Task<Result<Rotated>> rotate(const auth::FamilyId& family, std::uint64_t generation,
-                                    auth::Time now) override;
+                                    bool active, auth::Time now) override;
   void prove(const auth::FamilyId& family, std::uint64_t generation, auth::Time now) override;
   net::Task<Result<std::optional<Session>>> find(const auth::FamilyId& family,
                                                  auth::Time now) override;
@@ -36,6 +36,7 @@ class MemoryStore final : public SessionStore {
                                  auth::Time now) override;
   net::Task<Result<std::size_t>> revoke_user(std::string_view username, RevokeReason reason,
                                              auth::Time now) override;
+  net::Task<Result<void>> revoke_everybody(RevokeReason reason, auth::Time now) override;
   net::Task<Result<std::vector<Session>>> list(std::string_view username,
                                                auth::Time now) override;
   net::Task<Result<auth::milliseconds>> throttled(const ThrottleKeys& keys,
@@ -43,6 +44,8 @@ class MemoryStore final : public SessionStore {
   net::Task<Result<void>> note_login_failure(const ThrottleKeys& keys, const ThrottleRules& rules,
                                              auth::Time now) override;
   net::Task<Result<void>> note_login_success(const ThrottleKeys& keys, auth::Time now) override;
+  net::Task<Result<auth::milliseconds>> take(std::string_view bucket, const auth::BucketRate& rate,
+                                             auth::Time now) override;
 
   // Other rules after a reload; families keep their absolute end.
   void set_options(const MemoryStoreOptions& options);

@@ -7,6 +7,10 @@ namespace proxy::store {
 
 void RevocationLog::add(const Revocation& revocation, auth::Time now) {
   const std::lock_guard lock(mutex_);
+  if (revocation.is_for_everybody()) {
+    if (!everybody_ || everybody_->at < revocation.at) everybody_ = revocation;
+    return;
+  }
   const bool is_session = !revocation.session_id.empty();
   const auto [entry, is_new] =
       is_session ? sessions_.try_emplace(revocation.session_id, revocation)
@@ -32,6 +36,7 @@ std::vector<Revocation> RevocationLog::all(auth::Time now) const {
       if (revocation.forget_at > now) revocations.push_back(revocation);
     }
   }
+  if (everybody_ && everybody_->forget_at > now) revocations.push_back(*everybody_);
   return revocations;
 }
 
@@ -42,9 +47,16 @@ std::optional<auth::Time> RevocationLog::user_revoked_at(const std::string& user
   return user->second.at;
 }
 
+std::optional<auth::Time> RevocationLog::everybody_revoked_at() const {
+  const std::lock_guard lock(mutex_);
+  if (!everybody_) return std::nullopt;
+  return everybody_->at;
+}
+
 bool RevocationLog::is_revoked(const Session& session) const {
   const std::lock_guard lock(mutex_);
   if (sessions_.contains(auth::to_text(session.family))) return true;
+  if (everybody_ && session.created_at <= everybody_->at) return true;
   const auto user = users_.find(session.username);
   return user != users_.end() && session.created_at <= user->second.at;
 }

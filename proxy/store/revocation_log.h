@@ -1,6 +1,7 @@
 // What the memory store remembers of revocations, for new workers and for the snapshot: each until
 // the last access token it concerns has expired, never shorter, however many there are. A session
-// or a user is one entry, so that revoking the same again and again costs nothing. Any thread.
+// or a user is one entry, and everybody is one, so that revoking the same again and again costs
+// nothing. Any thread.
 #pragma once
 
 #include <mutex>
@@ -19,7 +20,9 @@ class RevocationLog {
   [[nodiscard]] std::vector<Revocation> all(auth::Time now) const;
   // When all sessions of this user were last revoked, if that is still remembered.
   [[nodiscard]] std::optional<auth::Time> user_revoked_at(const std::string& username) const;
-  // By its own entry, or as one of a user's that were created before all of those were revoked.
+  [[nodiscard]] std::optional<auth::Time> everybody_revoked_at() const;
+  // By its own entry, or as one of a user's that were created before all of
+  // those, or everybody's, were revoked.
   [[nodiscard]] bool is_revoked(const Session& session) const;
 
  private:
@@ -28,6 +31,7 @@ class RevocationLog {
   mutable std::mutex mutex_;
   Entries sessions_;
   Entries users_;
+  std::optional<Revocation> everybody_;
   std::size_t sweep_at_ = 1'024;
 };
 

@@ -14,12 +14,14 @@ namespace proxy::store {
 class Revocations {
  public:
   void add(const Revocation& revocation);
-  // `issued_at` is the token's `iat`: a user-wide revocation refuses tokens issued not after its
-  // second.
+  // `issued_at` is the token's `iat`: an entry for a user or for everybody refuses tokens issued
+  // not after its second.
   [[nodiscard]] bool is_revoked(std::string_view session_id, std::string_view username,
                                 auth::Time issued_at) const;
   void sweep(auth::Time now);
-  [[nodiscard]] bool empty() const { return sessions_.empty() && users_.empty(); }
+  [[nodiscard]] bool empty() const {
+    return sessions_.empty() && users_.empty() && everybody_.not_after == auth::Time{};
+  }
 
  private:
   struct Hash {
@@ -32,6 +34,9 @@ class Revocations {
     auth::Time not_after{};
     auth::Time forget_at{};
   };
+  static bool is_meant(const User& user, auth::Time issued_at);
+
+  User everybody_;
   std::unordered_map<std::string, auth::Time, Hash, std::equal_to<>> sessions_;
   std::unordered_map<std::string, User, Hash, std::equal_to<>> users_;
 };

@@ -21,7 +21,8 @@ void SharedTexts::release(const Entry* entry) {
 auth::FamilyRecord SessionRecord::rotation() const {
   auth::FamilyRecord record{.gen = gen, .base = base, .floor = floor, .made_at = made_at,
                             .proven_at = std::nullopt, .idle_expires_at = idle_expires_at,
-                            .absolute_expires_at = absolute_expires_at, .revoked = revoked};
+                            .absolute_expires_at = absolute_expires_at,
+                            .idle_life = std::chrono::seconds{idle_life_s}, .revoked = revoked};
   if (proven_at != not_proven) {
     record.proven_at = proven_at;
   }
@@ -36,6 +37,8 @@ void SessionRecord::set_rotation(const auth::FamilyRecord& record) {
   proven_at = record.proven_at.value_or(not_proven);
   idle_expires_at = record.idle_expires_at;
   absolute_expires_at = record.absolute_expires_at;
+  idle_life_s = static_cast<std::uint32_t>(
+      std::chrono::ceil<std::chrono::seconds>(record.idle_life).count());
   revoked = record.revoked;
 }
 

@@ -51,6 +51,7 @@ struct SessionRecord {
   const SharedTexts::Entry* user_agent = nullptr;
   SessionNode* older = nullptr;
   SessionNode* newer = nullptr;
+  std::uint32_t idle_life_s = 0;  // of its own, rounded up; 0: as configured
   std::array<char, 19> address_prefix{};
   bool revoked = false;
 

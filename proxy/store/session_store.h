@@ -36,7 +36,10 @@ struct NewSession {
   std::string username;
   std::string user_agent;      // cut to 200 bytes
   std::string address_prefix;  // "192.0.2.0/24", "2001:db8::/48": not the whole address
-  auth::Time now{};
+  auth::Time now{};            // when it began: what was revoked since must not be outlived
+  // Lives of its own ("remember me"), in whole seconds; unset: the configured ones.
+  std::optional<auth::milliseconds> idle_life;
+  std::optional<auth::milliseconds> absolute_life;
 };
 
 struct Session {
@@ -44,8 +47,8 @@ struct Session {
   std::string username;
   std::string user_agent;
   std::string address_prefix;
-  // At most a second in the future, when all sessions of the user were revoked in this very second:
-  // an access token's `iat` is never before it, or that revocation would refuse the new session.
+  // At most two seconds in the future, when all sessions of the user (or of everybody) were revoked
+  // a moment ago: an access token's `iat` is never before it, or that would refuse the new session.
   auth::Time created_at{};
   auth::Time last_seen_at{};
   auth::Time idle_expires_at{};
@@ -70,15 +73,17 @@ struct ThrottleRules {
   auth::milliseconds ban{300'000};
 };
 
-// What a store tells every worker: this session, or all sessions of this user, are over. Access
-// tokens of the session (or of the user, issued not after the second of `at`) are refused from now
-// until `forget_at`, when the last of them has expired anyway.
+// What a store tells every worker: this session, all sessions of this user, or everybody's are
+// over. Access tokens of the session (or of the user or of everybody, issued not after the second
+// of `at`) are refused from now until `forget_at`, when the last of them has expired anyway.
 struct Revocation {
   std::string session_id;  // empty: the whole user
-  std::string username;
+  std::string username;    // both empty: everybody
   auth::Time at{};
   auth::Time forget_at{};
   RevokeReason reason = RevokeReason::logout;
+
+  [[nodiscard]] bool is_for_everybody() const { return session_id.empty() && username.empty(); }
 };
 
 class SessionStore {
@@ -87,9 +92,11 @@ class SessionStore {
 
   [[nodiscard]] virtual net::Task<Result<Session>> create(const NewSession& session) = 0;
   // The rotation rule as one atomic step. `now` is used by the memory store; stores with a clock of
-  // their own ignore it. Reuse revokes the family before it is reported.
+  // their own ignore it. Only an `active` rotation extends the idle life and counts as a visit: a
+  // page that refreshes by itself keeps no session open for ever. Reuse revokes the family before
+  // it is reported.
   [[nodiscard]] virtual net::Task<Result<Rotated>> rotate(const auth::FamilyId& family,
-                                                          std::uint64_t generation,
+                                                          std::uint64_t generation, bool active,
                                                           auth::Time now) = 0;
   // A client presented an access token carrying `generation`. Never fails, may be late or lost.
   virtual void prove(const auth::FamilyId& family, std::uint64_t generation, auth::Time now) = 0;
@@ -103,6 +110,9 @@ class SessionStore {
   [[nodiscard]] virtual net::Task<Result<std::size_t>> revoke_user(std::string_view username,
                                                                    RevokeReason reason,
                                                                    auth::Time now) = 0;
+  // Ends every session there is; logins from then on are not meant.
+  [[nodiscard]] virtual net::Task<Result<void>> revoke_everybody(RevokeReason reason,
+                                                                 auth::Time now) = 0;
   // Open sessions of a user, newest first.
   [[nodiscard]] virtual net::Task<Result<std::vector<Session>>> list(std::string_view username,
                                                                      auth::Time now) = 0;
@@ -115,6 +125,12 @@ class SessionStore {
                                                                    auth::Time now) = 0;
   // A right password clears what was counted for the account from this address.
   [[nodiscard]] virtual net::Task<Result<void>> note_login_success(const ThrottleKeys& keys,
+                                                                   auth::Time now) = 0;
+
+  // Takes one from the bucket of that name, which all replicas share where the store is shared.
+  // Zero: it was there; otherwise how long to wait.
+  [[nodiscard]] virtual net::Task<Result<auth::milliseconds>> take(std::string_view bucket,
+                                                                   const auth::BucketRate& rate,
                                                                    auth::Time now) = 0;
 };
 

@@ -126,7 +126,7 @@ SessionTable::Added SessionTable::add(const SavedSession& saved, std::size_t ses
 }
 
 Rotated SessionTable::rotate(const auth::FamilyId& family, std::uint64_t generation,
-                             auth::Time now, const auth::FamilyRules& rules) {
+                             bool active, auth::Time now, const auth::FamilyRules& rules) {
   Rotated result;
   bool is_over = false;
   {
@@ -136,10 +136,10 @@ Rotated SessionTable::rotate(const auth::FamilyId& family, std::uint64_t generat
     if (node == stripe.records.end()) return result;
     Record& record = node->second;
     auth::FamilyRecord rotation = record.rotation();
-    result.rotation = auth::rotate(rotation, generation, now, rules);
+    result.rotation = auth::rotate(rotation, generation, now, rules, active);
     record.set_rotation(rotation);
     is_over = record.revoked || record.is_over(now);
-    if (!is_over) {
+    if (!is_over && active) {
       record.last_seen_at = std::max(record.last_seen_at, now);
     }
     result.session = describe(*node);
@@ -202,6 +202,19 @@ std::optional<Session> SessionTable::remove(const auth::FamilyId& family, auth::
   });
   if (!was_open) removed.reset();
   return removed;
+}
+
+void SessionTable::remove_all() {
+  for (FamilyStripe& stripe : families_) {
+    std::vector<auth::FamilyId> families;
+    {
+      const std::lock_guard lock(stripe.mutex);
+      for (const Node& node : stripe.records) families.push_back(node.first);
+    }
+    for (const auth::FamilyId& family : families) {
+      remove_if(family, [](const Record&) { return true; });
+    }
+  }
 }
 
 std::optional<Session> SessionTable::evict_oldest(std::string_view username) {

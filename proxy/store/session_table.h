@@ -42,12 +42,13 @@ class SessionTable {
                           std::optional<Session>& evicted);
   // The rule on the family's record. A family whose time is over or that was reused is removed.
   [[nodiscard]] Rotated rotate(const auth::FamilyId& family, std::uint64_t generation,
-                               auth::Time now, const auth::FamilyRules& rules);
+                               bool active, auth::Time now, const auth::FamilyRules& rules);
   void prove(const auth::FamilyId& family, std::uint64_t generation, auth::Time now,
              const auth::FamilyRules& rules);
   [[nodiscard]] std::optional<Session> find(const auth::FamilyId& family, auth::Time now) const;
   // The session that was open, if it was.
   std::optional<Session> remove(const auth::FamilyId& family, auth::Time now);
+  void remove_all();
   // Open sessions, newest first.
   [[nodiscard]] std::vector<Session> list(std::string_view username, auth::Time now) const;
   // Looks at a few records and removes those whose time is over: each call that adds or rotates

@@ -154,12 +154,12 @@ TEST_F(MemoryStoreTest, EndedSessionsGiveTheirRoomBackAtOnce) {
   const auth::FamilyId revoked = login("alice", start);
   static_cast<void>(await(loop_, store_.revoke(revoked, RevokeReason::logout, start)));
   EXPECT_EQ(store_.size(), 2U);
-  static_cast<void>(await(loop_, store_.rotate(reused, 9, start)));
-  static_cast<void>(await(loop_, store_.rotate(reused, 10, start + seconds{31})));
-  const auto reuse = await(loop_, store_.rotate(reused, 0, start + seconds{62})).value();
+  static_cast<void>(await(loop_, store_.rotate(reused, 9, true, start)));
+  static_cast<void>(await(loop_, store_.rotate(reused, 10, true, start + seconds{31})));
+  const auto reuse = await(loop_, store_.rotate(reused, 0, true, start + seconds{62})).value();
   ASSERT_EQ(reuse.rotation.outcome, auth::Outcome::reuse);
   EXPECT_EQ(store_.size(), 1U);
-  static_cast<void>(await(loop_, store_.rotate(expired, 0, start + hours{24 * 8})));
+  static_cast<void>(await(loop_, store_.rotate(expired, 0, true, start + hours{24 * 8})));
   EXPECT_EQ(store_.size(), 0U);
 }
 
@@ -170,7 +170,7 @@ TEST_F(MemoryStoreTest, ExpiredSessionsAreSweptByUse) {
   }
   const auth::Time later = start + hours{24 * 8};
   for (int i = 0; i < 64 * 30; ++i) {
-    static_cast<void>(await(loop_, store_.rotate(auth::new_family_id().value(), 0, later)));
+    static_cast<void>(await(loop_, store_.rotate(auth::new_family_id().value(), 0, true, later)));
   }
   EXPECT_EQ(store_.size(), 0U);
 }
@@ -204,10 +204,10 @@ TEST_F(MemoryStoreTest, NewRulesApplyAndFamiliesKeepTheirEnd) {
   shorter.rules = {.grace = auth::milliseconds{0}, .idle_life = minutes{1}};
   shorter.absolute_life = hours{1};
   store_.set_options(shorter);
-  const auto rotated = await(loop_, store_.rotate(session.family, 0, start)).value();
+  const auto rotated = await(loop_, store_.rotate(session.family, 0, true, start)).value();
   EXPECT_EQ(rotated.session.absolute_expires_at, before.absolute_expires_at);
   EXPECT_EQ(rotated.session.idle_expires_at, start + minutes{1});
-  const auto next = await(loop_, store_.rotate(session.family, 1, start)).value();
+  const auto next = await(loop_, store_.rotate(session.family, 1, true, start)).value();
   EXPECT_EQ(next.rotation.outcome, auth::Outcome::rotated) << "grace is zero now";
   EXPECT_EQ(create(session_of("alice", start))->absolute_expires_at, start + hours{1});
 }
@@ -217,7 +217,7 @@ TEST_F(MemoryStoreTest, DatesBeyond2038AreOrdinary) {
   for (const std::int64_t second : {2'147'483'600LL, 4'294'967'200LL, 253'402'300'799LL}) {
     const auth::Time now{seconds{second}};
     const auth::FamilyId family = login("alice", now);
-    const auto rotated = await(loop_, store_.rotate(family, 0, now + seconds{100})).value();
+    const auto rotated = await(loop_, store_.rotate(family, 0, true, now + seconds{100})).value();
     EXPECT_EQ(rotated.rotation.outcome, auth::Outcome::rotated) << second;
     EXPECT_GE(rotated.session.absolute_expires_at, now + hours{24 * 30});
   }
@@ -239,7 +239,7 @@ TEST_F(MemoryStoreTest, ParallelRotationsOfOneTokenAreOneRotation) {
       threads.emplace_back([&] {
         boost::asio::io_context loop{1};
         for (int i = 0; i < shows; ++i) {
-          const auto one = await(loop, store_.rotate(family, shown, now)).value().rotation;
+          const auto one = await(loop, store_.rotate(family, shown, true, now)).value().rotation;
           if (one.generation != shown + 1) continue;
           rotated += one.outcome == auth::Outcome::rotated ? 1 : 0;
           replayed += one.outcome == auth::Outcome::replayed ? 1 : 0;
@@ -273,7 +273,8 @@ TEST_F(MemoryStoreTest, ThreadsThatDoEverythingLeaveOrderBehind) {
         if (await(loop, store_.create(session))) mine.push_back(session.family);
         if (mine.empty()) continue;
         const auth::FamilyId& some = mine[static_cast<std::size_t>(i) * 7 % mine.size()];
-        static_cast<void>(await(loop, store_.rotate(some, static_cast<unsigned>(i) % 3, now)));
+        const auto shown = static_cast<std::uint64_t>(i) % 3;
+        static_cast<void>(await(loop, store_.rotate(some, shown, true, now)));
         store_.prove(some, 1, now);
         static_cast<void>(await(loop, store_.find(some, now)));
         if (i % 5 == 0) static_cast<void>(await(loop, store_.list(username, now)));

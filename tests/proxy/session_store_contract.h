@@ -19,6 +19,7 @@
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
 
+#include "proxy/net/poller.h"
 #include "proxy/store/session_store.h"
 
 namespace proxy::store {
@@ -38,9 +39,9 @@ T await(boost::asio::io_context& loop, net::Task<T> task) {
     failure = error;
     result.emplace(std::move(value));
   });
-  loop.restart();
-  while (!result) {
-    loop.run_one();
+  net::Poller& poller = net::Poller::of(loop.get_executor());
+  while (!result && !failure) {
+    poller.poll_once();
   }
   if (failure) std::rethrow_exception(failure);
   return std::move(*result);
@@ -67,7 +68,7 @@ class SessionStoreContract : public testing::Test {
     return await(store().create(session)).value();
   }
   Rotated rotate(const auth::FamilyId& family, std::uint64_t generation) {
-    return await(store().rotate(family, generation, now())).value();
+    return await(store().rotate(family, generation, true, now())).value();
   }
   auth::Outcome outcome(const auth::FamilyId& family, std::uint64_t generation) {
     return rotate(family, generation).rotation.outcome;
@@ -206,6 +207,75 @@ TYPED_TEST_P(SessionStoreContract, IdleAndAbsoluteEndAreKept) {
   }
   EXPECT_FALSE(this->is_open(busy.family));
   EXPECT_EQ(this->outcome(busy.family, shown), auth::Outcome::dead);
+}
+
+// A page that refreshes by itself, with nobody before it, keeps no session open.
+TYPED_TEST_P(SessionStoreContract, RotationWithoutAVisitorExtendsNothing) {
+  const Session made = this->login("alice");
+  this->pass(std::chrono::hours{24 * 6});
+  const Rotated quiet =
+      this->await(this->store().rotate(made.family, 0, false, this->now())).value();
+  EXPECT_EQ(quiet.rotation.outcome, auth::Outcome::rotated);
+  EXPECT_EQ(quiet.session.idle_expires_at, made.idle_expires_at);
+  EXPECT_EQ(quiet.session.last_seen_at, made.last_seen_at);
+  this->pass(std::chrono::hours{24 * 2});
+  EXPECT_EQ(this->outcome(made.family, 1), auth::Outcome::dead);
+}
+
+// "Remember me".
+TYPED_TEST_P(SessionStoreContract, SessionMayHaveLivesOfItsOwn) {
+  NewSession wish;
+  wish.family = auth::new_family_id().value();
+  wish.username = "alice";
+  wish.now = this->now();
+  wish.idle_life = std::chrono::hours{24 * 60};
+  wish.absolute_life = std::chrono::hours{24 * 90};
+  const Session made = this->await(this->store().create(wish)).value();
+  EXPECT_GE(made.idle_expires_at, wish.now + *wish.idle_life);
+  EXPECT_GE(made.absolute_expires_at, wish.now + *wish.absolute_life);
+  this->pass(std::chrono::hours{24 * 50});
+  EXPECT_EQ(this->outcome(made.family, 0), auth::Outcome::rotated);
+  this->pass(std::chrono::hours{24 * 35});
+  EXPECT_TRUE(this->is_open(made.family));
+  const Rotated last = this->rotate(made.family, 1);
+  EXPECT_EQ(last.rotation.outcome, auth::Outcome::rotated);
+  EXPECT_EQ(last.session.idle_expires_at, made.absolute_expires_at);
+  this->pass(std::chrono::hours{24 * 5} + std::chrono::seconds{1});
+  EXPECT_EQ(this->outcome(made.family, 2), auth::Outcome::dead);
+}
+
+TYPED_TEST_P(SessionStoreContract, RevokingEverybodyEndsAllAndMeansNoLaterLogin) {
+  const Session hers = this->login("alice");
+  const Session his = this->login("bob");
+  const auth::Time at = this->now();
+  ASSERT_TRUE(this->await(this->store().revoke_everybody(RevokeReason::admin, at)));
+  EXPECT_EQ(this->outcome(hers.family, 0), auth::Outcome::dead);
+  EXPECT_FALSE(this->is_open(his.family));
+  EXPECT_TRUE(this->list("bob").empty());
+  const std::vector<Revocation> published = this->harness_.published();
+  const auto all = std::find_if(published.begin(), published.end(),
+                                [](const Revocation& one) { return one.is_for_everybody(); });
+  ASSERT_NE(all, published.end());
+  EXPECT_GE(all->at, at);
+  EXPECT_GE(all->forget_at, all->at + ContractOptions{}.access_life);
+  const Session again = this->login("alice");
+  EXPECT_GT(std::chrono::floor<std::chrono::seconds>(again.created_at), all->at);
+  EXPECT_TRUE(this->is_open(again.family));
+  EXPECT_EQ(this->outcome(again.family, 0), auth::Outcome::rotated);
+}
+
+TYPED_TEST_P(SessionStoreContract, BucketGivesItsBurstAndThenItsRate) {
+  const auth::BucketRate rate{.count = 2, .window = std::chrono::seconds{20}, .burst = 3};
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(this->await(this->store().take("a", rate, this->now())).value().count(), 0) << i;
+  }
+  const auto wait = this->await(this->store().take("a", rate, this->now())).value();
+  EXPECT_GT(wait, std::chrono::seconds{5});
+  EXPECT_LE(wait, std::chrono::seconds{10});
+  EXPECT_EQ(this->await(this->store().take("b", rate, this->now())).value().count(), 0);
+  this->pass(std::chrono::seconds{10});
+  EXPECT_EQ(this->await(this->store().take("a", rate, this->now())).value().count(), 0);
+  EXPECT_GT(this->await(this->store().take("a", rate, this->now())).value().count(), 0);
 }
 
 // SECURITY H18: when revoke has answered, it has happened, for the store and for all workers.
@@ -386,7 +456,9 @@ TYPED_TEST_P(SessionStoreContract, SessionsOutliveTheThrottlingOfTheirAccount) {
 }
 
 REGISTER_TYPED_TEST_SUITE_P(
-    SessionStoreContract, LoginIsFound, LongUserAgentIsCut, UnknownFamilyIsDeadAndNobodys,
+    SessionStoreContract, RotationWithoutAVisitorExtendsNothing, SessionMayHaveLivesOfItsOwn,
+    RevokingEverybodyEndsAllAndMeansNoLaterLogin, BucketGivesItsBurstAndThenItsRate,
+    LoginIsFound, LongUserAgentIsCut, UnknownFamilyIsDeadAndNobodys,
     RotationNamesTheUserAndTheGeneration, SameTokenWithinGraceGetsTheSameSuccessor,
     ReuseEndsTheFamilyAndIsPublished, LostAnswerIsReissuedUntilTheSuccessorIsProven,
     ProofOfAnUnknownFamilyIsHarmless, TokenAheadOfTheStoreRepairs, IdleAndAbsoluteEndAreKept,

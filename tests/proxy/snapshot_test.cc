@@ -68,7 +68,7 @@ TEST_F(SnapshotTest, SessionsGoOnWhereTheyWere) {
   MemoryStore before({}, nullptr);
   const auth::FamilyId fresh = login(before, "alice", opening - seconds{10});
   const auth::FamilyId used = login(before, "alice");
-  ASSERT_EQ(run(before.rotate(used, 0, opening)).value().rotation.generation, 1U);
+  ASSERT_EQ(run(before.rotate(used, 0, true, opening)).value().rotation.generation, 1U);
   const Session described = run(before.find(used, opening)).value().value();
   ASSERT_EQ(write_snapshot(before, file_, key_, opening), "");
 
@@ -89,22 +89,22 @@ TEST_F(SnapshotTest, SessionsGoOnWhereTheyWere) {
   EXPECT_EQ(listed[0].family, used);
   EXPECT_EQ(listed[1].family, fresh);
   // Grace, floor and base came along: replayed now, reuse once it is over and was proven.
-  EXPECT_EQ(run(after.rotate(used, 0, opening + seconds{5})).value().rotation.outcome,
+  EXPECT_EQ(run(after.rotate(used, 0, true, opening + seconds{5})).value().rotation.outcome,
             auth::Outcome::replayed);
   after.prove(used, 1, opening + seconds{31});
-  EXPECT_EQ(run(after.rotate(used, 0, opening + seconds{62})).value().rotation.outcome,
+  EXPECT_EQ(run(after.rotate(used, 0, true, opening + seconds{62})).value().rotation.outcome,
             auth::Outcome::reuse);
 }
 
 TEST_F(SnapshotTest, ProofComesAlong) {
   MemoryStore before({}, nullptr);
   const auth::FamilyId family = login(before, "alice");
-  static_cast<void>(run(before.rotate(family, 0, opening)));
+  static_cast<void>(run(before.rotate(family, 0, true, opening)));
   before.prove(family, 1, opening + seconds{31});
   ASSERT_EQ(write_snapshot(before, file_, key_, opening + seconds{32}), "");
   MemoryStore after({}, nullptr);
   ASSERT_EQ(read_snapshot(after, file_, key_, opening + seconds{33}).sessions, 1U);
-  EXPECT_EQ(run(after.rotate(family, 0, opening + seconds{62})).value().rotation.outcome,
+  EXPECT_EQ(run(after.rotate(family, 0, true, opening + seconds{62})).value().rotation.outcome,
             auth::Outcome::reuse);
 }
 
@@ -268,9 +268,40 @@ TEST_F(SnapshotTest, BytesThatAreNoSnapshotAreRefusedAsAWhole) {
   MemoryStore after({}, nullptr);
   EXPECT_FALSE(after.load(good + "x", opening));
   std::string other_version = good;
-  other_version[other_version.find("1\n")] = '2';
+  other_version[other_version.find("2\n")] = '3';
   EXPECT_FALSE(after.load(other_version, opening));
   EXPECT_EQ(after.load(good, opening), 2U);
+}
+
+// The end of its only session is followed by the counts of two empty lists.
+TEST_F(SnapshotTest, FilesOfVersionZeroOneAreRead) {
+  MemoryStore before({}, nullptr);
+  const auth::FamilyId family = login(before, "alice");
+  std::string old = before.save(opening);
+  old[old.find("2\n")] = '1';
+  old.erase(old.size() - 3 * 8, 8);
+  MemoryStore after({}, nullptr);
+  ASSERT_EQ(after.load(old, opening), 1U);
+  const auto rotated = run(after.rotate(family, 0, true, opening + hours{1})).value();
+  EXPECT_EQ(rotated.session.idle_expires_at, opening + hours{1} + hours{24 * 7});
+}
+
+TEST_F(SnapshotTest, OwnLivesAndTheEndOfEverybodyComeAlong) {
+  MemoryStore before({}, nullptr);
+  login(before, "bob");
+  ASSERT_TRUE(run(before.revoke_everybody(RevokeReason::admin, opening)));
+  NewSession wish;
+  wish.family = auth::new_family_id().value();
+  wish.username = "alice";
+  wish.now = opening + seconds{2};
+  wish.idle_life = hours{2};
+  ASSERT_TRUE(run(before.create(wish)));
+  MemoryStore after({}, nullptr);
+  ASSERT_EQ(after.load(before.save(opening + seconds{3}), opening + seconds{3}), 1U);
+  EXPECT_TRUE(after.revocations(opening).at(0).is_for_everybody());
+  const auto rotated =
+      run(after.rotate(wish.family, 0, true, opening + hours{1})).value();
+  EXPECT_EQ(rotated.session.idle_expires_at, opening + hours{3});
 }
 
 TEST_F(SnapshotTest, RandomDamageNeverCrashes) {

@@ -36,9 +36,9 @@ net::Task<store::Result<store::Session>> BreakableStore::create(const store::New
 }
 net::Task<store::Result<store::Rotated>> BreakableStore::rotate(const auth::FamilyId& family,
                                                                 std::uint64_t generation,
-                                                                auth::Time now) {
+                                                                bool active, auth::Time now) {
   if (fails()) co_return outage();
-  co_return co_await memory_.rotate(family, generation, now);
+  co_return co_await memory_.rotate(family, generation, active, now);
 }
 void BreakableStore::prove(const auth::FamilyId& family, std::uint64_t generation,
                            auth::Time now) {
@@ -80,6 +80,18 @@ net::Task<store::Result<void>> BreakableStore::note_login_success(const store::T
                                                                   auth::Time now) {
   if (fails()) co_return outage();
   co_return co_await memory_.note_login_success(keys, now);
+}
+
+net::Task<store::Result<void>> BreakableStore::revoke_everybody(store::RevokeReason reason,
+                                                                auth::Time now) {
+  if (fails()) co_return outage();
+  co_return co_await memory_.revoke_everybody(reason, now);
+}
+net::Task<store::Result<auth::milliseconds>> BreakableStore::take(std::string_view bucket,
+                                                                  const auth::BucketRate& rate,
+                                                                  auth::Time now) {
+  if (fails()) co_return outage();
+  co_return co_await memory_.take(bucket, rate, now);
 }
 
 Site::Site() {

@@ -31,7 +31,7 @@ class BreakableStore final : public store::SessionStore {
 
   net::Task<store::Result<store::Session>> create(const store::NewSession& session) override;
   net::Task<store::Result<store::Rotated>> rotate(const auth::FamilyId& family,
-                                                  std::uint64_t generation,
+                                                  std::uint64_t generation, bool active,
                                                   auth::Time now) override;
   void prove(const auth::FamilyId& family, std::uint64_t generation, auth::Time now) override;
   net::Task<store::Result<std::optional<store::Session>>> find(const auth::FamilyId& family,
@@ -41,6 +41,8 @@ class BreakableStore final : public store::SessionStore {
   net::Task<store::Result<std::size_t>> revoke_user(std::string_view username,
                                                     store::RevokeReason reason,
                                                     auth::Time now) override;
+  net::Task<store::Result<void>> revoke_everybody(store::RevokeReason reason,
+                                                  auth::Time now) override;
   net::Task<store::Result<std::vector<store::Session>>> list(std::string_view username,
                                                              auth::Time now) override;
   net::Task<store::Result<auth::milliseconds>> throttled(const store::ThrottleKeys& keys,
@@ -49,6 +51,9 @@ class BreakableStore final : public store::SessionStore {
                                                     const store::ThrottleRules& rules,
                                                     auth::Time now) override;
   net::Task<store::Result<void>> note_login_success(const store::ThrottleKeys& keys,
+                                                    auth::Time now) override;
+  net::Task<store::Result<auth::milliseconds>> take(std::string_view bucket,
+                                                    const auth::BucketRate& rate,
                                                     auth::Time now) override;
 
  private:
