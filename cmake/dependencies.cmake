@@ -13,6 +13,9 @@ find_package(CLI11 REQUIRED)
 find_path(ARGON2_INCLUDE_DIR argon2.h REQUIRED)
 find_library(ARGON2_LIBRARY argon2 REQUIRED)
 find_library(CRYPT_LIBRARY crypt REQUIRED)
+# Its text serializer only, which needs neither civetweb nor curl; its own CMake files ask for both.
+find_path(PROMETHEUS_CPP_INCLUDE_DIR prometheus/text_serializer.h REQUIRED)
+find_library(PROMETHEUS_CPP_CORE_LIBRARY prometheus-cpp-core REQUIRED)
 
 # llhttp is no part of the program: tests and fuzzers hold the parser against it
 # (docs/decisions/0001-one-parser.md). The system's library where it has one (Debian 13), else the

@@ -2,6 +2,7 @@
 #include "proxy/decide.h"
 
 #include "proxy/endpoints/credentials.h"
+#include "proxy/metrics.h"
 #include "proxy/http/cookie.h"
 #include "proxy/http/guard.h"
 #include "proxy/http/path.h"
@@ -72,6 +73,7 @@ Verified verify(const DecisionContext& context, std::string_view token) {
   Verified result;
   if (token.empty()) return result;
   const auth::CachedToken* known = context.tokens.find(token, context.now);
+  count(known != nullptr ? Metric::token_cache_hits : Metric::token_cache_misses);
   if (known == nullptr) {
     auto verified = context.runtime.verifier.verify(token, context.now);
     if (!verified) {

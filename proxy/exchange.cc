@@ -135,6 +135,10 @@ net::Task<void> perform_forward(WorkerState& worker, Connection& connection, Exc
   const Forwarded forwarded = co_await forward(worker, connection, exchange);
   if (forwarded.failure == Failure::none) co_return;
   exchange.reason = name(forwarded.failure);
+  if (is_of_upstream(forwarded.failure)) {
+    count(Metric::upstream_failures, exchange.local->metrics_of(*exchange.decision.route).name(),
+          exchange.reason);
+  }
   connection.close_after_this();
   if (forwarded.answer_started) {
     // A cut answer must look cut: a reset for what has a length, no last chunk for the rest.
@@ -206,13 +210,27 @@ void note_proof(WorkerState& worker, const Exchange& exchange) {
   worker.note_proof(*token->principal);
 }
 
+void count_request(const Exchange& exchange, std::chrono::microseconds duration) {
+  const Decision& decision = exchange.decision;
+  LocalRuntime& local = *exchange.local;
+  local.metrics_of(decision.route, decision.endpoint).record(exchange.status, duration);
+  if (exchange.upstream_duration.count() >= 0) {
+    local.metrics_of(*decision.route).record(exchange.upstream_duration);
+  }
+  move(Metric::request_body_bytes, static_cast<std::int64_t>(exchange.request_body.bytes()));
+  move(Metric::response_body_bytes, static_cast<std::int64_t>(exchange.bytes_out));
+}
+
 void record(WorkerState& worker, const Connection& connection, const Exchange& exchange) {
-  if (!worker.log.logs_access() || connection.role() == Role::health) return;
+  if (connection.role() == Role::health) return;
+  const auto duration = std::chrono::duration_cast<std::chrono::microseconds>(
+      std::chrono::steady_clock::now() - exchange.began);
+  if (connection.role() == Role::main) count_request(exchange, duration);
+  if (!worker.log.logs_access()) return;
   const http::RequestHead& head = exchange.request;
   AccessRecord record;
   record.started = exchange.began_wall;
-  record.duration = std::chrono::duration_cast<std::chrono::microseconds>(
-      std::chrono::steady_clock::now() - exchange.began);
+  record.duration = duration;
   record.upstream_duration = exchange.upstream_duration;
   record.request_id = exchange.client.forwarding.request_id;
   record.client = exchange.client.address;
@@ -232,8 +250,24 @@ void record(WorkerState& worker, const Connection& connection, const Exchange& e
   worker.log.access(record);
 }
 
+// Counts an exchange as long as it lasts, however it ends.
+class InFlight {
+ public:
+  explicit InFlight(Role role) : counts_(role == Role::main) { add(1); }
+  ~InFlight() { add(-1); }
+  InFlight(const InFlight&) = delete;
+  InFlight& operator=(const InFlight&) = delete;
+
+ private:
+  void add(std::int64_t amount) const {
+    if (counts_) move(Metric::requests_in_flight, amount);
+  }
+  bool counts_;
+};
+
 // One exchange. False: the connection is to be closed.
 net::Task<bool> run_exchange(WorkerState& worker, Connection& connection, Exchange& exchange) {
+  const InFlight in_flight(connection.role());
   begin(worker, connection, exchange);
   if (connection.role() == Role::main) {
     warn_about_untrusted_forwarding(worker, exchange);

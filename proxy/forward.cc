@@ -132,6 +132,7 @@ net::Task<Failure> Attempt::connect() {
     co_return late ? Failure::connect_timeout : Failure::connect_refused;
   }
   stream_ = std::move(connected.stream);
+  count(Metric::upstream_connections_opened);
   co_return Failure::none;
 }
 

@@ -33,11 +33,16 @@ net::Task<Reply> answer_health(WorkerState& worker, const Exchange& exchange) {
     const bool draining = worker.process.draining.load(std::memory_order_relaxed);
     co_return draining ? text(503, "draining: shutting down\n") : text(200, "ok\n");
   }
+  if (head.path == "/metrics") {
+    Reply reply = text(200, worker.process.metrics.text());
+    reply.content_type = metrics_content_type;
+    co_return reply;
+  }
   if (head.path == "/prestop") {
     co_await wait_for(worker.executor, exchange.local->runtime->config.drain.delay);
     co_return text(200, "ok\n");
   }
-  co_return text(404, "not here: /livez, /readyz or /prestop\n");
+  co_return text(404, "not here: /livez, /readyz, /metrics or /prestop\n");
 }
 
 }  // namespace proxy

@@ -1,6 +1,7 @@
 // What the health listener answers, for kubelets and load balancers; no login, no secrets.
 //   GET /livez    200 while the process runs
 //   GET /readyz   200, or 503 with the reasons, one a line
+//   GET /metrics  what metrics.h counts, for Prometheus
 //   GET /prestop  200 after drain.delay: a preStop hook of the application waits here, so that the
 //                 application does not end before its sidecar has stopped sending requests to it
 #pragma once

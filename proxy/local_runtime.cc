@@ -1,14 +1,36 @@
 // See local_runtime.h.
 #include "proxy/local_runtime.h"
 
+#include <array>
+
 namespace proxy {
+namespace {
+
+// In the order of endpoints::Endpoint; the first: refused before a rule was found.
+constexpr std::array<std::string_view, 8> endpoint_labels{
+    "none", "endpoint:login", "endpoint:token", "endpoint:logout",
+    "endpoint:session", "endpoint:userinfo", "endpoint:sessions", "endpoint:jwks"};
+
+}  // namespace
 
 LocalRuntime::LocalRuntime(std::shared_ptr<const Runtime> shared, const net::Executor& executor,
                            net::Wheel& wheel)
     : runtime(std::move(shared)), tokens(runtime->config.tokens.cache_entries) {
   for (const config::Upstream& upstream : runtime->config.upstreams) {
     upstreams.push_back(std::make_unique<Upstream>(upstream, executor, wheel));
+    upstream_metrics_.emplace_back(upstream.name);
   }
+  for (const Route& route : runtime->routes.routes()) route_metrics_.emplace_back(route.name);
+  route_metrics_.emplace_back(runtime->routes.default_route().name);
+  for (const std::string_view label : endpoint_labels) {
+    route_metrics_.emplace_back(std::string(label));
+  }
+}
+
+RouteMetrics& LocalRuntime::metrics_of(const Route* route, endpoints::Endpoint endpoint) {
+  if (route != nullptr) return route_metrics_[route->index];
+  const std::size_t rules = runtime->routes.routes().size() + 1;
+  return route_metrics_[rules + static_cast<std::size_t>(endpoint)];
 }
 
 }  // namespace proxy

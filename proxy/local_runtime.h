@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "auth/token_cache.h"
+#include "proxy/endpoints/endpoint.h"
 #include "proxy/net/deadline.h"
 #include "proxy/net/task.h"
+#include "proxy/route_metrics.h"
 #include "proxy/runtime.h"
 #include "proxy/upstream.h"
 
@@ -22,6 +24,15 @@ struct LocalRuntime : boost::intrusive_ref_counter<LocalRuntime, boost::thread_u
   std::shared_ptr<const Runtime> runtime;
   auth::TokenCache tokens;                           // dies with the keys that verified them
   std::vector<std::unique_ptr<Upstream>> upstreams;  // index: Route::upstream
+  // What a request counts under: its rule, one of our endpoints, or neither.
+  [[nodiscard]] RouteMetrics& metrics_of(const Route* route, endpoints::Endpoint endpoint);
+  [[nodiscard]] UpstreamMetrics& metrics_of(const Route& route) {
+    return upstream_metrics_[route.upstream];
+  }
+
+ private:
+  std::vector<RouteMetrics> route_metrics_;  // the rules, the default route, then the endpoints
+  std::vector<UpstreamMetrics> upstream_metrics_;
 };
 using LocalRuntimeRef = boost::intrusive_ptr<LocalRuntime>;
 

@@ -3,8 +3,10 @@
 
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <thread>
 
@@ -64,6 +66,33 @@ FileStamp stamp_of(const std::string& path) {
   if (path.empty() || ::stat(path.c_str(), &status) != 0) return {};
   return {status.st_ino, static_cast<std::uint64_t>(status.st_size),
           status.st_mtim.tv_sec * 1'000'000'000LL + status.st_mtim.tv_nsec};
+}
+
+ProcessUsage process_usage() {
+  ProcessUsage result;
+  rusage usage{};
+  if (::getrusage(RUSAGE_SELF, &usage) == 0) {
+    const auto seconds = [](const timeval& time) {
+      return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+    };
+    result.cpu_seconds = seconds(usage.ru_utime) + seconds(usage.ru_stime);
+  }
+  std::ifstream pages_file("/proc/self/statm");
+  double size = 0;
+  double resident = 0;
+  if (pages_file >> size >> resident) {
+    result.resident_bytes = resident * static_cast<double>(::sysconf(_SC_PAGESIZE));
+  }
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry("/proc/self/fd", error), end;
+       !error && entry != end; entry.increment(error)) {
+    ++result.descriptors;
+  }
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+    result.descriptors_max = static_cast<double>(limit.rlim_cur);
+  }
+  return result;
 }
 
 }  // namespace proxy

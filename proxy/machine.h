@@ -27,4 +27,13 @@ struct FileStamp {
 };
 [[nodiscard]] FileStamp stamp_of(const std::string& path);
 
+// What this process uses, as far as /proc tells.
+struct ProcessUsage {
+  double cpu_seconds = 0;
+  double resident_bytes = 0;
+  double descriptors = 0;
+  double descriptors_max = 0;
+};
+[[nodiscard]] ProcessUsage process_usage();
+
 }  // namespace proxy

@@ -81,11 +81,13 @@ RouteTable::RouteTable(const config::Config& config) {
     route.requirement = {from.require.groups, from.require.scopes, from.require.claims};
     route.upstream = upstream_index(config, from.upstream);
     route.at = from.at;
+    route.index = routes_.size();
     routes_.push_back(std::move(route));
   }
   default_route_.name = "default";
   default_route_.segments = {"**"};
   default_route_.upstream = upstream_index(config, "");
+  default_route_.index = routes_.size();
 }
 
 namespace {

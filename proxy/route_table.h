@@ -25,6 +25,7 @@ struct Route {
   std::string strip_prefix;  // "/api"; empty: none
   auth::Requirement requirement;
   std::size_t upstream = 0;  // index into config.upstreams
+  std::size_t index = 0;     // of the rule; the default route comes behind the last one
   config::Location at;       // where the rule stands in the file
 };
 
@@ -48,6 +49,7 @@ class RouteTable {
   // The methods of the rules of that host and path, for an Allow header.
   [[nodiscard]] std::string allowed_methods(std::string_view host, std::string_view path) const;
   [[nodiscard]] const Route& default_route() const { return default_route_; }
+  [[nodiscard]] const std::vector<Route>& routes() const { return routes_; }
 
  private:
   std::vector<Route> routes_;

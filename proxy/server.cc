@@ -110,6 +110,7 @@ bool Server::start() {
   }
   control_ = std::make_unique<Worker>(*store_, *hashing_, *writer_, runtime_, process_);
   signals_ = std::make_unique<net::Signals>(control_->state().executor, our_signals);
+  process_.metrics.collect([this](Scrape& scrape) { collect(scrape); });
   report(compiled.warnings, Level::warning, "configuration");
   if (!shortage.empty()) log().write(Level::warning, shortage);
   if (!bind()) return false;
@@ -261,16 +262,19 @@ void Server::report(const std::vector<config::Problem>& problems, Level level,
   }
 }
 
-// All or nothing: a configuration with a problem changes nothing.
-void Server::reload() {
+void Server::reload() { note_reload(load_again()); }
+
+// All or nothing: a configuration with a problem changes nothing. True when it is in force now.
+bool Server::load_again() {
   if (runtime_->config.file.empty()) {
     log().write(Level::warning, "nothing to reload: started without a configuration file");
-    return;
+    return false;
   }
   config::Loaded loaded = config::load_file(runtime_->config.file);
   if (!loaded.problems.empty()) {
     report(loaded.problems, Level::error, "reload refused, the old configuration stays");
-    return;
+    log().flush();
+    return false;
   }
   const std::string shortage = fit_to_descriptors(loaded.config);
   if (!shortage.empty()) log().write(Level::warning, shortage);
@@ -283,15 +287,16 @@ void Server::reload() {
     loaded.config.admin.address = runtime_->config.admin.address;
   }
   report(loaded.warnings, Level::warning, "configuration");
-  install(compile(loaded.config, runtime_.get(), options_.users), "reloaded the configuration");
+  return install(compile(loaded.config, runtime_.get(), options_.users),
+                 "reloaded the configuration");
 }
 
-void Server::install(Compiled compiled, std::string_view what) {
+bool Server::install(Compiled compiled, std::string_view what) {
   report(compiled.warnings, Level::warning, "configuration");
   if (!compiled.runtime) {
     report(compiled.problems, Level::error, "reload refused, the old configuration stays");
     log().flush();
-    return;
+    return false;
   }
   std::vector<std::string> ended = runtime_->users->ended_by(*compiled.runtime->users);
   runtime_ = std::move(compiled.runtime);
@@ -304,6 +309,7 @@ void Server::install(Compiled compiled, std::string_view what) {
   }
   log().write(Level::info, what);
   log().flush();
+  return true;
 }
 
 // Gone, disabled, or with another password: what was logged in under the old record ends.
@@ -336,7 +342,8 @@ net::Task<void> Server::watch_users_file() {
     const FileStamp now = stamp_of(file);
     if (now == known) continue;
     known = now;
-    install(compile(runtime_->config, runtime_.get(), options_.users), "re-read the users file");
+    note_reload(install(compile(runtime_->config, runtime_.get(), options_.users),
+                        "re-read the users file"));
   }
 }
 

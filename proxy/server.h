@@ -11,6 +11,8 @@
 #include "auth/users.h"
 #include "config/config.h"
 #include "proxy/hash_pool.h"
+#include "proxy/machine.h"
+#include "proxy/metrics.h"
 #include "proxy/net/signals.h"
 #include "proxy/runtime.h"
 #include "proxy/store/memory_store.h"
@@ -47,7 +49,11 @@ class Server {
   net::Task<void> drain();
   net::Task<void> end_sessions_of(std::vector<std::string> usernames);
   void reload();
-  void install(Compiled compiled, std::string_view what);
+  bool load_again();
+  // True when it is in force now.
+  bool install(Compiled compiled, std::string_view what);
+  void note_reload(bool succeeded);
+  void collect(Scrape& scrape) const;
   void report(const std::vector<config::Problem>& problems, Level level, std::string_view what);
   [[nodiscard]] Log& log() { return control_->state().log; }
 
@@ -62,6 +68,9 @@ class Server {
   std::unique_ptr<net::Signals> signals_;
   std::vector<std::thread> threads_;
   bool draining_ = false;
+  const std::chrono::system_clock::time_point started_at_ = std::chrono::system_clock::now();
+  std::chrono::system_clock::time_point loaded_at_ = started_at_;
+  bool last_reload_succeeded_ = true;
 };
 
 }  // namespace proxy

@@ -21,6 +21,7 @@
 #include <thread>
 #include <utility>
 
+#include "proxy/event_metrics.h"
 #include "proxy/log_line.h"
 
 namespace proxy {
@@ -328,6 +329,7 @@ void Log::access(const AccessRecord& record) {
 }
 
 void Log::audit(const AuditEvent& event) {
+  count_event(event);
   LogLine line = impl_->begin(records, std::chrono::system_clock::now(), "audit");
   line.word("event", event.event);
   line.word("outcome", event.outcome);

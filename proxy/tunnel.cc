@@ -74,10 +74,13 @@ SessionStreamGuard::SessionStreamGuard(WorkerState& worker, const Exchange& exch
       worker.revocations.is_revoked(principal.session_id, principal.subject, principal.issued_at);
   worker_.session_streams.push_back(entry_);
   registered_ = true;
+  move(Metric::tunnels, 1);
 }
 
 SessionStreamGuard::~SessionStreamGuard() {
-  if (registered_) worker_.session_streams.erase(worker_.session_streams.iterator_to(entry_));
+  if (!registered_) return;
+  worker_.session_streams.erase(worker_.session_streams.iterator_to(entry_));
+  move(Metric::tunnels, -1);
 }
 
 net::Task<Failure> run_tunnel(WorkerState& worker, Connection& connection, Exchange& exchange,

@@ -28,6 +28,7 @@ Worker::Worker(store::SessionStore& store, HashPool& hashing, LogWriter& writer,
                std::shared_ptr<const Runtime> runtime, ProcessState& process)
     : loop_(std::make_unique<boost::asio::io_context>()),
       poller_(net::Poller::of(loop_->get_executor())),
+      metrics_(process.metrics.add_thread()),
       log_(writer, runtime->log),
       state_(loop_->get_executor(), poller_.wheel(), store, hashing, log_, process) {
   state_.install(
@@ -54,6 +55,7 @@ void Worker::Listener::close() {
 }
 
 void Worker::run() {
+  metrics_.attach();
   const auto ignore = [](std::exception_ptr) {};
   boost::asio::co_spawn(*loop_, tick_loop(), ignore);
   for (const auto& listener : listeners_) {
@@ -61,6 +63,7 @@ void Worker::run() {
   }
   poller_.run();
   log_.flush();
+  Metrics::detach();
 }
 
 net::Task<void> Worker::tick_loop() {
@@ -72,6 +75,8 @@ net::Task<void> Worker::tick_loop() {
     const auth::Time wall = wall_clock();
     state_.flush_proofs(wall);
     state_.revocations.sweep(wall);
+    metrics_.plain(Metric::token_cache_entries)
+        .set(static_cast<std::int64_t>(state_.local->tokens.size()));
     log_.flush();
   }
 }
@@ -99,7 +104,10 @@ void Worker::start_connection(Listener& listener, int descriptor, const net::Add
                                    is_unix ? "unix" : net::to_text(peer), listener.port);
   connections_.push_back(*connection);
   const bool counts = listener.role == Role::main;
-  if (counts) state_.process.connections.fetch_add(1, std::memory_order_relaxed);
+  if (counts) {
+    state_.process.connections.fetch_add(1, std::memory_order_relaxed);
+    count(Metric::connections_accepted);
+  }
   boost::asio::co_spawn(*loop_, serve(state_, std::move(connection)),
                         [this, counts](std::exception_ptr failure) {
                           if (counts) {

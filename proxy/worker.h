@@ -59,6 +59,7 @@ class Worker {
   // Ended first, by the destructor's body: what is still suspended uses the members below.
   std::unique_ptr<boost::asio::io_context> loop_;
   net::Poller& poller_;
+  Metrics& metrics_;
   Log log_;
   WorkerState state_;
   std::vector<std::unique_ptr<Listener>> listeners_;

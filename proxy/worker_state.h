@@ -14,6 +14,7 @@
 #include "proxy/exchange_state.h"
 #include "proxy/hash_pool.h"
 #include "proxy/local_runtime.h"
+#include "proxy/metrics.h"
 #include "proxy/net/deadline.h"
 #include "proxy/net/task.h"
 #include "proxy/store/revocations.h"
@@ -27,6 +28,7 @@ struct ProcessState {
   std::atomic<bool> draining{false};          // readiness says no
   std::atomic<bool> closing{false};           // answers carry Connection: close
   std::atomic<std::uint32_t> connections{0};  // client connections of all workers
+  MetricsBook metrics;
 };
 
 // A tunnel or event stream that must end when its session does.

@@ -22,13 +22,14 @@ FUNCTION_LINES_MAX = 70
 LEVELS = {
     "config/": 0, "auth/": 0, "examples/": 0,
     "proxy/http/": 1, "proxy/net/": 1,
+    "proxy/metrics": 1, "proxy/route_metrics": 2,
     "proxy/telemetry": 2, "proxy/header_policy": 2, "proxy/route_table": 2, "proxy/hash_pool": 2,
     "proxy/upstream": 2, "proxy/body": 2, "proxy/machine": 2, "proxy/reply": 2,
     "proxy/failure": 2,
     "proxy/store/": 3,
     "proxy/runtime": 4,
-    "proxy/client": 5, "proxy/endpoints/": 5, "proxy/local_runtime": 5,
-    "proxy/decide": 6,
+    "proxy/client": 5, "proxy/endpoints/": 5,
+    "proxy/decide": 6, "proxy/local_runtime": 6,
     "proxy/worker_state": 7,
     "proxy/upstream_request": 8, "proxy/health": 8,
     "proxy/forward": 9,
@@ -39,8 +40,10 @@ LEVELS = {
 }
 # These stand alone: they include nothing of ours but themselves.
 # An exchange and its connection live in a worker's state, which knows them.
-SAME = {"proxy/log_line": "proxy/telemetry", "proxy/tunnel": "proxy/forward",
-        "proxy/exchange_state": "proxy/worker_state", "proxy/connection": "proxy/worker_state"}
+SAME = {"proxy/log_line": "proxy/telemetry", "proxy/event_metrics": "proxy/telemetry",
+        "proxy/tunnel": "proxy/forward",
+        "proxy/exchange_state": "proxy/worker_state", "proxy/server_metrics": "proxy/server",
+        "proxy/connection": "proxy/worker_state"}
 ALONE = ("config/", "auth/", "examples/", "proxy/http/", "proxy/net/")
 
 # --- third parties: which files may include what.
@@ -48,6 +51,7 @@ CONFINED = {
     r"yaml-cpp/": r"config/yaml\.cc",
     r"llhttp": r"tests/proxy/http/llhttp_oracle\.cc",
     r"openssl/": r"auth/(bytes|keys|key_material|jwk|pem|jws|password|family)\.(cc|h)",
+    r"prometheus/": r"proxy/metrics\.cc",
     r"argon2\.h|crypt\.h": r"auth/password\.cc",
     r"boost/json": r"auth/json\.cc|config/schema\.cc|proxy/(endpoints/.*|rehearsal\.cc)",
     r"CLI/": r"proxy/cli.*\.cc|proxy/main\.cc",
