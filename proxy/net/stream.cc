@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "proxy/net/timer.h"
+#include "proxy/net/tls.h"
+#include "proxy/net/tls_session.h"
 
 namespace proxy::net {
 namespace {
@@ -56,6 +58,7 @@ void Stream::Timeout::on_expired() { waiter.complete(timed_out()); }
 Stream::Stream(const Executor& executor, Wheel& wheel, int family, int descriptor)
     : descriptor_(descriptor),
       watched_(Poller::of(executor)),
+      wheel_(wheel),
       read_timeout_(wheel, watched_.reader),
       write_timeout_(wheel, watched_.writer) {
   try {
@@ -83,24 +86,50 @@ Task<error_code> Stream::wait(Waiter& waiter, Timeout& deadline,
   co_return error;
 }
 
+bool Stream::has_pending() const { return tls_ && tls_->has_pending(); }
+
+// What is readable need not be data: part of a record, or a message of TLS itself. However many of
+// those come, the timeout is for all of them.
 Task<IoResult> Stream::read_some(std::span<char> into, std::chrono::milliseconds timeout) {
   IoResult result;
+  const std::int64_t began = wheel_.now_tick();
   for (;;) {
-    if (watched_.readable) {
+    if (watched_.readable || has_pending()) {
       result = read_now(into);
       if (!would_block(result.error)) co_return result;
     }
-    result.error = co_await wait(watched_.reader, read_timeout_, timeout);
+    const auto elapsed = (wheel_.now_tick() - began) * Wheel::tick_length;
+    result.error = co_await wait(watched_.reader, read_timeout_, timeout - elapsed);
     if (result.error) co_return result;
   }
 }
 
 Task<error_code> Stream::wait_readable(std::chrono::milliseconds timeout) {
-  if (has_input()) co_return error_code{};
-  co_return co_await wait(watched_.reader, read_timeout_, timeout);
+  const std::int64_t began = wheel_.now_tick();
+  while (!has_input()) {
+    const auto elapsed = (wheel_.now_tick() - began) * Wheel::tick_length;
+    const error_code error = co_await wait(watched_.reader, read_timeout_, timeout - elapsed);
+    if (error || !tls_) co_return error;
+  }
+  co_return error_code{};
+}
+
+IoResult Stream::write_tls(Pieces& pieces) {
+  IoResult total;
+  while (!pieces.empty()) {
+    const IoResult written = tls_->write({pieces.pieces_.data(), pieces.count_});
+    if (written.error) {
+      if (total.bytes == 0) total.error = written.error;
+      break;
+    }
+    pieces.consume(written.bytes);
+    total.bytes += written.bytes;
+  }
+  return total;
 }
 
 IoResult Stream::write_now(Pieces& pieces) {
+  if (tls_) [[unlikely]] return write_tls(pieces);
   IoResult result;
   msghdr message{};
   message.msg_iov = pieces.pieces_.data();
@@ -122,6 +151,7 @@ IoResult Stream::write_now(Pieces& pieces) {
 bool Stream::try_write(Pieces& pieces) { return !write_now(pieces).error && pieces.empty(); }
 
 IoResult Stream::read_now(std::span<char> into) {
+  if (tls_) [[unlikely]] return tls_->read(into);
   IoResult result;
   ssize_t got = 0;
   do {
@@ -164,6 +194,26 @@ Task<error_code> Stream::wait_connected(std::chrono::milliseconds timeout) {
   co_return error_code{cause, boost::system::system_category()};
 }
 
+Task<error_code> Stream::secure(std::unique_ptr<TlsSession> session,
+                                std::chrono::milliseconds timeout) {
+  session->attach(descriptor_, watched_);
+  tls_ = std::move(session);
+  const std::int64_t began = wheel_.now_tick();
+  for (;;) {
+    const error_code error = tls_->handshake();
+    if (!would_block(error)) co_return error;
+    const auto left = timeout - (wheel_.now_tick() - began) * Wheel::tick_length;
+    if (left <= std::chrono::milliseconds{0}) co_return timed_out();
+    error_code waited;
+    if (tls_->wants_write()) {
+      waited = co_await wait(watched_.writer, write_timeout_, left);
+    } else {
+      waited = co_await wait(watched_.reader, read_timeout_, left);
+    }
+    if (waited) co_return waited;
+  }
+}
+
 void Stream::cancel_read() { watched_.reader.complete(aborted()); }
 
 void Stream::cancel() {
@@ -173,12 +223,17 @@ void Stream::cancel() {
 
 bool Stream::peer_closed() {
   if (!watched_.ended) return false;
+  if (tls_) {
+    const error_code error = tls_->peek();
+    return error && !would_block(error);
+  }
   char byte = 0;
   const ssize_t got = ::recv(descriptor_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   return got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
 }
 
 bool Stream::has_input() {
+  if (tls_) return (watched_.readable || tls_->has_pending()) && !would_block(tls_->peek());
   if (!watched_.readable) return false;
   // A read that filled its buffer to the last byte leaves open whether there is more.
   char byte = 0;
@@ -188,13 +243,17 @@ bool Stream::has_input() {
   return !has_none;
 }
 
-void Stream::shutdown_send() { ::shutdown(descriptor_, SHUT_WR); }
+void Stream::shutdown_send() {
+  if (tls_) tls_->send_close_notify();
+  ::shutdown(descriptor_, SHUT_WR);
+}
 
 void Stream::close() {
   if (!is_open()) return;
   read_timeout_.cancel();
   write_timeout_.cancel();
   watched_.unwatch();
+  if (tls_) tls_->detach();
   ::close(descriptor_);
   descriptor_ = -1;
 }
@@ -249,8 +308,19 @@ std::optional<SocketAddress> socket_address(const Endpoint& endpoint) {
 
 }  // namespace
 
+namespace {
+
+Task<error_code> secure_as_client(Stream& stream, const ConnectTls& tls,
+                                  std::chrono::milliseconds timeout) {
+  auto session = tls.client->start(tls.name);
+  if (!session) co_return asio::error::make_error_code(asio::error::invalid_argument);
+  co_return co_await stream.secure(std::move(session), timeout);
+}
+
+}  // namespace
+
 Task<ConnectResult> connect(const Executor& executor, Wheel& wheel, const Endpoint& address,
-                            std::chrono::milliseconds timeout) {
+                            std::chrono::milliseconds timeout, const ConnectTls* tls) {
   ConnectResult result;
   const auto target = socket_address(address);
   if (!target) {
@@ -274,8 +344,14 @@ Task<ConnectResult> connect(const Executor& executor, Wheel& wheel, const Endpoi
     co_return result;
   }
   auto stream = std::make_unique<Stream>(executor, wheel, target->family, descriptor);
+  const std::int64_t began = wheel.now_tick();
   if (cause == EINPROGRESS) {
     result.error = co_await stream->wait_connected(timeout);
+    if (result.error) co_return result;
+  }
+  if (tls != nullptr) {
+    const auto left = timeout - (wheel.now_tick() - began) * Wheel::tick_length;
+    result.error = co_await secure_as_client(*stream, *tls, left);
     if (result.error) co_return result;
   }
   result.stream = std::move(stream);

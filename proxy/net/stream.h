@@ -3,6 +3,7 @@
 // waiting operation and leaves the stream open, and the caller decides. Writes are tried at once
 // and wait only for what the kernel did not take; reads are tried when the poller has seen bytes,
 // and a short read tells that no more are there: a request costs two receives and two sends.
+// After secure() the same operations speak TLS, which costs the others one untaken branch each.
 // One thread, one reader and one writer at a time. Must outlive its pending operations.
 #pragma once
 
@@ -24,6 +25,9 @@
 #include "proxy/net/task.h"
 
 namespace proxy::net {
+
+class TlsClient;
+class TlsSession;
 
 // `error` is timed_out after the timeout, eof at the peer's end, otherwise the system's.
 struct IoResult {
@@ -72,6 +76,12 @@ class Stream {
 
   // After a connect that is in progress: no error once it has succeeded.
   [[nodiscard]] Task<boost::system::error_code> wait_connected(std::chrono::milliseconds timeout);
+  // The TLS handshake, within `timeout` as a whole. Before anything else was read or written; after
+  // an error the stream is good for nothing but close().
+  [[nodiscard]] Task<boost::system::error_code> secure(std::unique_ptr<TlsSession> session,
+                                                       std::chrono::milliseconds timeout);
+  // Null without TLS.
+  [[nodiscard]] const TlsSession* tls() const { return tls_.get(); }
 
   // Ends the waiting reader (or both directions) with operation_aborted; the stream stays usable.
   void cancel_read();
@@ -81,6 +91,8 @@ class Stream {
   // True when bytes or an end are waiting: an idle upstream connection must have neither. Knows
   // what had come when the loop last asked the kernel.
   [[nodiscard]] bool has_input();
+  // Nothing more will be written; with TLS the peer is told so, and a body that ends with the
+  // connection is complete. close() alone tells nothing.
   void shutdown_send();
   void close();
   // Closes with a reset, so that a truncated answer never looks complete.
@@ -97,21 +109,32 @@ class Stream {
   };
   [[nodiscard]] Task<boost::system::error_code> wait(Waiter& waiter, Timeout& deadline,
                                                      std::chrono::milliseconds timeout);
+  [[nodiscard]] bool has_pending() const;
+  [[nodiscard]] IoResult write_tls(Pieces& pieces);
 
   int descriptor_;
   Watched watched_;
+  Wheel& wheel_;
   Timeout read_timeout_;
   Timeout write_timeout_;
+  std::unique_ptr<TlsSession> tls_;
 };
 
 struct ConnectResult {
   std::unique_ptr<Stream> stream;  // null on error
   boost::system::error_code error;
 };
-// Connects without blocking. `address` is numeric or a unix path.
+// What a TLS connection needs beside the address.
+struct ConnectTls {
+  std::shared_ptr<const TlsClient> client;
+  std::string name;  // whom the certificate has to be for, where the client's options do not say
+};
+// Connects without blocking, and where `tls` is given has verified the peer when it succeeds; the
+// timeout is for all of it. `address` is numeric or a unix path; the arguments outlive the task.
 [[nodiscard]] Task<ConnectResult> connect(const Executor& executor, Wheel& wheel,
                                           const Endpoint& address,
-                                          std::chrono::milliseconds timeout);
+                                          std::chrono::milliseconds timeout,
+                                          const ConnectTls* tls = nullptr);
 
 // Numeric addresses of a name, in the system's order.
 struct Resolved {

@@ -50,7 +50,9 @@ ALONE = ("config/", "auth/", "examples/", "proxy/http/", "proxy/net/")
 CONFINED = {
     r"yaml-cpp/": r"config/yaml\.cc",
     r"llhttp": r"tests/proxy/http/llhttp_oracle\.cc",
-    r"openssl/": r"auth/(bytes|keys|key_material|jwk|pem|jws|password|family)\.(cc|h)",
+    r"openssl/(?!ssl\.h)":
+        r"auth/(bytes|keys|key_material|jwk|pem|jws|password|family)\.(cc|h)|proxy/net/tls.*",
+    r"openssl/ssl\.h": r"proxy/net/tls.*",
     r"prometheus/": r"proxy/metrics\.cc",
     r"argon2\.h|crypt\.h": r"auth/password\.cc",
     r"boost/json": r"auth/json\.cc|config/schema\.cc|proxy/(endpoints/.*|rehearsal\.cc)",
