@@ -22,11 +22,6 @@ Decision reject(int status, std::string_view error, const Route* route = nullptr
   return decision;
 }
 
-std::string_view host_of(const http::RequestHead& head) {
-  const auto parts = http::split_authority(head.authority);
-  return parts ? parts->host : std::string_view{};
-}
-
 // Our own endpoints, by their exact path; sessions also with one segment behind it.
 Endpoint endpoint_at(const config::Endpoints& paths, std::string_view path) {
   const auto is = [path](const std::string& own) { return !own.empty() && path == own; };
@@ -228,7 +223,7 @@ Decision decide(const DecisionContext& context, const http::RequestHead& head) {
   }
   if (has_doubled_cookie(runtime, head)) return reject(400, "ambiguous_credentials");
 
-  const std::string_view host = host_of(head);
+  const std::string_view host = head.host;
   const http::PathForm form = http::form_of(head.path);
   if (form == http::PathForm::refused) return reject(400, "bad_path");
   if (form == http::PathForm::legacy) {

@@ -61,10 +61,9 @@ Reply reply_for(const Exchange& exchange) {
         "WWW-Authenticate: Bearer realm=\"gatehouse\", error=\"insufficient_scope\"\r\n";
   }
   if (decision.list_methods) {
-    const auto authority = http::split_authority(exchange.request.authority);
-    const auto host = authority ? authority->host : std::string_view{};
+    const http::RequestHead& request = exchange.request;
     reply.headers += "Allow: ";
-    reply.headers += exchange.local->runtime->routes.allowed_methods(host, exchange.request.path);
+    reply.headers += exchange.local->runtime->routes.allowed_methods(request.host, request.path);
     reply.headers += "\r\n";
   }
   if (decision.status == 503) reply.headers += "Retry-After: 1\r\n";

@@ -100,13 +100,6 @@ bool is_hop_or_ours(HeaderId id) {
   }
 }
 
-void append_field(std::string_view name, std::string_view value, http::Buffer& out) {
-  out.append(name);
-  out.append(": ");
-  out.append(value);
-  out.append("\r\n");
-}
-
 // Whether Connection can name a field at all: nearly always it says keep-alive, close or Upgrade.
 bool names_fields(std::string_view connection) {
   return !connection.empty() && !http::equal_ignoring_case(connection, "keep-alive") &&
@@ -206,18 +199,18 @@ void HeaderPolicy::append_client_fields(const http::RequestHead& head, bool has_
     if (field.id == HeaderId::authorization && !keep_authorization) continue;
     if (check_connection && is_named_by_connection(head, field.name)) continue;
     if (field.id != HeaderId::cookie) {
-      append_field(field.name, field.value, out);
+      out.append_field(field.name, field.value);
       continue;
     }
     // Nearly always our cookie is not there and the field goes out as it came.
     if (http::find_cookie(field.value, refresh_cookie_).count == 0 &&
         http::find_cookie(field.value, access_cookie_).count == 0) {
-      append_field(field.name, field.value, out);
+      out.append_field(field.name, field.value);
       continue;
     }
     std::string rest;
     if (http::append_without(field.value, refresh_cookie_, access_cookie_, rest)) {
-      append_field(field.name, rest, out);
+      out.append_field(field.name, rest);
     }
   }
 }
@@ -232,9 +225,9 @@ void HeaderPolicy::append_forwarding(const Forwarding& forwarding, http::Buffer&
   out.append("\r\nX-Forwarded-Proto: ");
   out.append(forwarding.scheme);
   out.append("\r\n");
-  if (!forwarding.host.empty()) append_field("X-Forwarded-Host", forwarding.host, out);
-  append_field("X-Forwarded-Port", forwarding.port, out);
-  append_field("X-Request-Id", forwarding.request_id, out);
+  if (!forwarding.host.empty()) out.append_field("X-Forwarded-Host", forwarding.host);
+  out.append_field("X-Forwarded-Port", forwarding.port);
+  out.append_field("X-Request-Id", forwarding.request_id);
 }
 
 void HeaderPolicy::append_response_fields(const http::ResponseHead& head, http::Buffer& out) {
@@ -254,7 +247,7 @@ void HeaderPolicy::append_response_fields(const http::ResponseHead& head, http::
         break;
     }
     if (check_connection && is_named_by_connection(head, field.name)) continue;
-    append_field(field.name, field.value, out);
+    out.append_field(field.name, field.value);
   }
 }
 

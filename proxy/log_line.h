@@ -4,15 +4,19 @@
 // (SECURITY I11). Allocates only when the buffer has to grow. One thread a buffer.
 #pragma once
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include <array>
 #include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <string>
 #include <string_view>
 
+#include "proxy/http/buffer.h"
 #include "proxy/telemetry.h"
 
 namespace proxy {
@@ -35,7 +39,7 @@ class LogClock {
 
 class LogLine {
  public:
-  LogLine(std::string& out, Format format) : out_(out), json_(format == Format::json) {}
+  LogLine(http::Buffer& out, Format format) : out_(out), json_(format == Format::json) {}
 
   void begin(std::string_view time, std::string_view type);
   void end();
@@ -57,7 +61,7 @@ class LogLine {
   void value(std::string_view value, std::size_t bytes_max);
   void decimal(std::uint64_t value);
 
-  std::string& out_;
+  http::Buffer& out_;
   bool json_;
 };
 
@@ -99,7 +103,7 @@ inline bool is_hidden(std::uint32_t code_point) {
          (code_point >= 0x2060 && code_point <= 0x206F) || code_point == 0xFEFF;
 }
 
-inline void append_code_unit(std::string& out, std::uint32_t unit) {
+inline void append_code_unit(http::Buffer& out, std::uint32_t unit) {
   constexpr std::string_view digits = "0123456789abcdef";
   out.append("\\u");
   for (int shift = 12; shift >= 0; shift -= 4) {
@@ -114,29 +118,30 @@ inline constexpr std::array<bool, 256> verbatim = [] {
   return table;
 }();
 
-// How much of the front of `text` can be copied as it stands; eight bytes at a time.
+// How much of the front of `text` can be copied as it stands; many bytes at a time.
 inline std::size_t verbatim_prefix(std::string_view text) {
-  constexpr std::uint64_t ones = 0x0101010101010101;
-  constexpr std::uint64_t tops = 0x8080808080808080;
   std::size_t length = 0;
-  while (length + 8 <= text.size()) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, text.data() + length, sizeof word);
-    // The top bit of each byte that is over 0x7E, under 0x20, or one of the two special characters.
-    const std::uint64_t quote = word ^ (ones * '"');
-    const std::uint64_t slash = word ^ (ones * '\\');
-    const std::uint64_t special = ((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) |
-                                  ((slash - ones) & ~slash) | (word + ones) | word;
-    if ((special & tops) != 0) break;
-    length += 8;
+#ifdef __SSE2__
+  while (length + sizeof(__m128i) <= text.size()) {
+    __m128i bytes;
+    std::memcpy(&bytes, text.data() + length, sizeof bytes);
+    // Signed, so that what is over 0x7F counts as below a space, too.
+    const __m128i refused = _mm_or_si128(
+        _mm_or_si128(_mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)),
+                     _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7F))),
+        _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
+                     _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'))));
+    if (_mm_movemask_epi8(refused) != 0) break;
+    length += sizeof bytes;
   }
+#endif
   while (length < text.size() && verbatim[static_cast<unsigned char>(text[length])]) ++length;
   return length;
 }
 
 // The inside of a JSON string (RFC 8259 section 7); bytes that are no UTF-8 become U+FFFD. Nearly
 // every value is one run that is copied as it stands.
-inline void append_escaped(std::string& out, std::string_view text, std::size_t bytes_max) {
+inline void append_escaped(http::Buffer& out, std::string_view text, std::size_t bytes_max) {
   std::size_t at = 0;
   while (at < text.size()) {
     const std::size_t run = verbatim_prefix(text.substr(at, bytes_max - at));
@@ -200,20 +205,24 @@ inline std::string_view LogClock::text(std::chrono::system_clock::time_point tim
 
 inline void LogLine::begin(std::string_view time, std::string_view type) {
   if (!json_) {
-    out_.append(time).append(" ").append(type);
+    out_.append(time);
+    out_.push_back(' ');
+    out_.append(type);
     return;
   }
-  out_.append("{\"time\":\"").append(time).append("\",\"type\":\"").append(type).append("\"");
+  out_.append("{\"time\":\"");
+  out_.append(time);
+  out_.append("\",\"type\":\"");
+  out_.append(type);
+  out_.push_back('"');
 }
 
 inline void LogLine::end() { out_.append(json_ ? "}\n" : "\n"); }
 
 inline void LogLine::separate(std::string_view key) {
-  if (json_) {
-    out_.append(",\"").append(key).append("\":");
-  } else {
-    out_.append(" ").append(key).append("=");
-  }
+  out_.append(json_ ? ",\"" : " ");
+  out_.append(key);
+  out_.append(json_ ? "\":" : "=");
 }
 
 inline void LogLine::value(std::string_view value, std::size_t bytes_max) {
@@ -227,17 +236,17 @@ inline void LogLine::value(std::string_view value, std::size_t bytes_max) {
 }
 
 inline void LogLine::decimal(std::uint64_t value) {
-  std::array<char, 20> digits{};
-  const auto result = std::to_chars(digits.data(), digits.data() + digits.size(), value);
-  out_.append(digits.data(), static_cast<std::size_t>(result.ptr - digits.data()));
+  constexpr std::size_t digits_max = 20;
+  const auto room = out_.reserve(digits_max);
+  const auto result = std::to_chars(room.data(), room.data() + digits_max, value);
+  out_.commit(static_cast<std::size_t>(result.ptr - room.data()));
 }
 
 // Key and value as one piece, where nothing has to be escaped: nearly always.
 inline bool LogLine::plain_field(std::string_view key, std::string_view text) {
   if (log_detail::verbatim_prefix(text) != text.size()) return false;
-  const std::size_t begin = out_.size();
-  out_.resize(begin + key.size() + text.size() + 6);
-  char* at = out_.data() + begin;
+  const std::size_t bytes = key.size() + text.size() + 6;
+  char* at = out_.reserve(bytes).data();
   const auto put = [&at](std::string_view piece) {
     std::memcpy(at, piece.data(), piece.size());
     at += piece.size();
@@ -247,6 +256,7 @@ inline bool LogLine::plain_field(std::string_view key, std::string_view text) {
   put("\":\"");
   put(text);
   put("\"");
+  out_.commit(bytes);
   return true;
 }
 

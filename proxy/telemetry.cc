@@ -62,7 +62,7 @@ int open_for_append(const std::string& file) {
 
 // Lines that wait, and how many they are.
 struct Lines {
-  std::string text;
+  http::Buffer text;
   std::uint64_t count = 0;
   void clear() {
     text.clear();
@@ -128,7 +128,7 @@ void LogWriter::Impl::take(Stream stream, Lines& lines) {
     if (waiting.text.size() + lines.text.size() > pending_bytes_max) {
       dropped.fetch_add(lines.count, std::memory_order_relaxed);
     } else {
-      waiting.text.append(lines.text);
+      waiting.text.append(lines.text.view());
       waiting.count += lines.count;
     }
   }
@@ -184,7 +184,7 @@ bool LogWriter::Impl::wait_writable(int descriptor) {
 std::uint64_t LogWriter::Impl::write_out(Stream stream, Lines& lines) {
   const int descriptor = descriptor_of(stream);
   const bool jams = can_jam(descriptor);
-  std::string_view rest = lines.text;
+  std::string_view rest = lines.text.view();
   while (!rest.empty()) {
     if (jams && !wait_writable(descriptor)) break;
     const std::string_view piece = piece_of(rest, jams ? PIPE_BUF : rest.size());
@@ -197,7 +197,7 @@ std::uint64_t LogWriter::Impl::write_out(Stream stream, Lines& lines) {
   }
   const auto lost = static_cast<std::uint64_t>(std::count(rest.begin(), rest.end(), '\n'));
   lines.clear();
-  if (lines.text.capacity() > kept_bytes_max) std::string().swap(lines.text);
+  if (lines.text.room() > kept_bytes_max) lines.text.release();
   return lost;
 }
 
@@ -273,7 +273,7 @@ struct Log::Impl {
 
   Impl(std::shared_ptr<LogWriter::Impl> to, LogOptions with)
       : writer(std::move(to)), options(std::move(with)) {
-    lines[records].text.reserve(buffer_bytes);
+    static_cast<void>(lines[records].text.reserve(buffer_bytes));
   }
 
   // A file takes all lines in their order.

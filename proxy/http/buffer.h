@@ -34,6 +34,22 @@ class Buffer {
     std::memcpy(data_ + size_, bytes.data(), bytes.size());
     size_ += bytes.size();
   }
+  void push_back(char byte) {
+    if (room() == 0) static_cast<void>(reserve(1));
+    data_[size_++] = byte;
+  }
+  // `name: value` and its line end.
+  void append_field(std::string_view name, std::string_view value) {
+    const std::size_t bytes = name.size() + value.size() + 4;
+    char* at = room() >= bytes ? data_ + size_ : reserve(bytes).data();
+    std::memcpy(at, name.data(), name.size());
+    at += name.size();
+    std::memcpy(at, ": ", 2);
+    at += 2;
+    if (!value.empty()) std::memcpy(at, value.data(), value.size());
+    std::memcpy(at + value.size(), "\r\n", 2);
+    size_ += bytes;
+  }
   // Drops the first `bytes` and moves the rest to the front.
   void consume(std::size_t bytes);
   void clear() { size_ = 0; }

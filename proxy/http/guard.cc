@@ -64,24 +64,32 @@ bool must_be_kept(std::string_view option) {
   return false;
 }
 
-// Adds the options of one Connection line; false when one of them cannot be allowed.
-bool read_connection(std::string_view list, Connection& connection) {
+// False when it is none of the three options that mean something to us.
+bool read_option(std::string_view option, Connection& connection) {
+  if (equal_ignoring_case(option, "close")) return connection.close = true;
+  if (equal_ignoring_case(option, "keep-alive")) return connection.keep_alive = true;
+  if (equal_ignoring_case(option, "upgrade")) return connection.upgrade = true;
+  return false;
+}
+
+// Adds the options of one Connection line. False when `may_name` refuses another one.
+template <class MayName>
+bool read_connection(std::string_view list, Connection& connection, MayName may_name) {
   while (true) {
     const std::size_t comma = list.find(',');
     const std::string_view option = syntax::trim(list.substr(0, comma));
-    if (equal_ignoring_case(option, "close")) {
-      connection.close = true;
-    } else if (equal_ignoring_case(option, "keep-alive")) {
-      connection.keep_alive = true;
-    } else if (equal_ignoring_case(option, "upgrade")) {
-      connection.upgrade = true;
-    } else if (!syntax::all(syntax::token_char, option) || must_be_kept(option)) {
-      return false;
-    }
+    if (!read_option(option, connection) && !may_name(option)) return false;
     if (comma == std::string_view::npos) return true;
     list.remove_prefix(comma + 1);
   }
 }
+
+bool client_may_name(std::string_view option) {
+  return syntax::all(syntax::token_char, option) && !must_be_kept(option);
+}
+
+// What an application lists is removed, whatever it is.
+bool application_may_name(std::string_view) { return true; }
 
 // False when there was one already.
 bool set_once(const Field*& slot, const Field& field) {
@@ -147,7 +155,9 @@ ParseError collect_request(const std::vector<Field>& fields, Deciding& found) {
         ++found.upgrade_lines;
         break;
       case HeaderId::connection:
-        if (!read_connection(field.value, found.connection)) return ParseError::bad_connection;
+        if (!read_connection(field.value, found.connection, client_may_name)) {
+          return ParseError::bad_connection;
+        }
         break;
       default:
         if (is_single(field.id)) {
@@ -238,6 +248,7 @@ ParseError split_absolute(RequestHead& head, const std::optional<HostPort>& host
   head.authority = rest.substr(0, end);
   const std::optional<HostPort> named = split_authority(head.authority);
   if (!named) return ParseError::bad_target;
+  head.host = named->host;
   if (host && !same_authority(*named, *host, secure ? 443 : 80)) return ParseError::bad_host;
   rest.remove_prefix(end);
   split_query(rest, head);
@@ -259,6 +270,7 @@ ParseError split_target(RequestHead& head, const std::optional<HostPort>& host) 
     const std::optional<HostPort> named = split_authority(target);
     if (!named || named->port.empty()) return ParseError::bad_target;
     head.authority = target;
+    head.host = named->host;
     return ParseError::none;
   }
   if (target == "*") {
@@ -271,11 +283,12 @@ ParseError split_target(RequestHead& head, const std::optional<HostPort>& host) 
 }
 
 ParseError check_host(RequestHead& head, const Field* field, std::optional<HostPort>& host) {
-  head.authority = {};
+  head.authority = head.host = {};
   if (field == nullptr) return head.version_minor == 0 ? ParseError::none : ParseError::bad_host;
   host = split_authority(field->value);
   if (!host) return ParseError::bad_host;
   head.authority = field->value;
+  head.host = host->host;
   return ParseError::none;
 }
 
@@ -326,11 +339,9 @@ ParseError collect_response(const std::vector<Field>& fields, Deciding& found) {
     if (field.id == HeaderId::transfer_encoding) once = set_once(found.transfer_encoding, field);
     if (field.id == HeaderId::upgrade) once = set_once(found.upgrade, field);
     if (!once) return ParseError::bad_response;
-    if (field.id != HeaderId::connection) continue;
-    // What an application lists is removed, whatever it is; only the three words matter here.
-    found.connection.close |= has_token(field.value, "close");
-    found.connection.keep_alive |= has_token(field.value, "keep-alive");
-    found.connection.upgrade |= has_token(field.value, "upgrade");
+    if (field.id == HeaderId::connection) {
+      static_cast<void>(read_connection(field.value, found.connection, application_may_name));
+    }
   }
   return ParseError::none;
 }

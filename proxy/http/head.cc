@@ -179,7 +179,7 @@ std::string_view ResponseHead::value(HeaderId id) const { return value_in(*this,
 void RequestHead::clear() {
   head_size = 0;
   method = Method::other;
-  method_text = target = path = query = authority = {};
+  method_text = target = path = query = authority = host = {};
   has_query = false;
   fields.clear();
   version_minor = 1;

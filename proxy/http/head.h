@@ -53,6 +53,7 @@ struct RequestHead {
   std::string_view query;       // without '?'
   bool has_query = false;
   std::string_view authority;   // of the absolute form or Host, as sent; empty: none (HTTP/1.0)
+  std::string_view host;        // the authority without its port
   std::vector<Field> fields;
   int version_minor = 1;
   // Set by check_request (guard.h):

@@ -59,6 +59,7 @@ class HeadScan {
     line_lf, field, name, value, value_lf, last_lf, done, failed
   };
 
+  void take_whole_fields(std::string_view bytes);
   [[nodiscard]] ParseError step(const char* data, std::size_t end);
   [[nodiscard]] ParseError scan_start(char c);
   [[nodiscard]] ParseError scan_method(const char* data, std::size_t end);

@@ -72,9 +72,9 @@ AccessRecord example_record() {
 }
 
 std::string escaped(std::string_view text, std::size_t bytes_max = 1000) {
-  std::string out;
+  http::Buffer out;
   log_detail::append_escaped(out, text, bytes_max);
-  return out;
+  return std::string(out.view());
 }
 
 TEST(LogLine, ControlBytesAndQuotesAreEscaped) {

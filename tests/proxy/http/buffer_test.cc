@@ -29,6 +29,18 @@ TEST(Buffer, KeepsContentWhenItGrows) {
   EXPECT_EQ(buffer.view(), expected);
 }
 
+TEST(Buffer, WritesFieldsAndBytesAcrossItsGrowth) {
+  Buffer buffer;
+  std::string expected;
+  for (int i = 0; i < 3000; ++i) {
+    buffer.append_field("Name", "value");
+    buffer.append_field("X-Empty", "");
+    buffer.push_back('!');
+    expected.append("Name: value\r\nX-Empty: \r\n!");
+  }
+  EXPECT_EQ(buffer.view(), expected);
+}
+
 TEST(Buffer, GrowsByDoubling) {
   Buffer buffer;
   EXPECT_EQ(buffer.reserve(1).size(), Buffer::block_bytes);

@@ -54,6 +54,35 @@ TEST(HeadScan, NotesThePartsAnewAfterResetAndForEveryCut) {
   }
 }
 
+// Lines that are there as a whole are read another way than those that come in pieces: every byte
+// in every place must get the same verdict, and leave the same parts, on both ways.
+TEST(HeadScan, ReadsWholeLinesAsItReadsSingleBytes) {
+  const std::string base = with_line("Long-Enough: 0123456789abcdef0123456789abcdef\t~\xe9");
+  const std::size_t first = base.find("Long");
+  for (std::size_t place = first; place < base.size(); ++place) {
+    for (int byte = 0; byte < 256; ++byte) {
+      std::string text = base;
+      text[place] = static_cast<char>(byte);
+      HeadScan whole(HeadScan::Kind::request, limits);
+      const Progress at_once = whole.scan(text);
+      HeadScan single(HeadScan::Kind::request, limits);
+      Progress bytewise = Progress::need_more;
+      for (std::size_t size = 1; size <= text.size() && bytewise == Progress::need_more; ++size) {
+        bytewise = single.scan(std::string_view(text).substr(0, size));
+      }
+      ASSERT_EQ(at_once, bytewise) << place << ' ' << byte;
+      ASSERT_EQ(whole.error(), single.error()) << place << ' ' << byte;
+      if (at_once != Progress::complete) continue;
+      ASSERT_EQ(whole.end(), single.end());
+      ASSERT_EQ(whole.fields().size(), single.fields().size());
+      for (std::size_t i = 0; i < whole.fields().size(); ++i) {
+        ASSERT_EQ(whole.fields()[i].name.of(text), single.fields()[i].name.of(text));
+        ASSERT_EQ(whole.fields()[i].value.of(text), single.fields()[i].value.of(text));
+      }
+    }
+  }
+}
+
 TEST(HeadScan, WaitsForTheLastByte) {
   const std::string text = with_line("X: y");
   for (std::size_t size = 0; size < text.size(); ++size) {
