@@ -26,7 +26,7 @@ LEVELS = {
     "proxy/telemetry": 2, "proxy/header_policy": 2, "proxy/route_table": 2, "proxy/hash_pool": 2,
     "proxy/upstream": 2, "proxy/body": 2, "proxy/machine": 2, "proxy/reply": 2,
     "proxy/failure": 2,
-    "proxy/store/": 3,
+    "proxy/fetch": 3, "proxy/store/": 3,
     "proxy/runtime": 4,
     "proxy/client": 5, "proxy/endpoints/": 5,
     "proxy/decide": 6, "proxy/local_runtime": 6,
