@@ -1,5 +1,6 @@
 // Nodes as YAML text (declared in yaml.h). Text is quoted unless it is plainly a word, so that no
 // YAML reader can take it for a number, a boolean or a comment.
+#include <algorithm>
 #include <string_view>
 
 #include "config/yaml.h"
@@ -58,8 +59,15 @@ std::string quoted(std::string_view text) {
   return out + "\"";
 }
 
+// What was plain in a file stays plain, but for characters that mean something in a flow.
+bool is_safe_plain(std::string_view text) {
+  return text.back() != ':' && std::all_of(text.begin(), text.end(), is_plain_char);
+}
+
 std::string scalar_text(const Node& node) {
-  return node.quoted && needs_quotes(node.text) ? quoted(node.text) : node.text;
+  const bool plain = !node.text.empty() &&
+                     (node.quoted ? !needs_quotes(node.text) : is_safe_plain(node.text));
+  return plain ? node.text : quoted(node.text);
 }
 
 bool is_empty(const Node& node) { return node.items.empty() && node.members.empty(); }
