@@ -98,9 +98,15 @@ Task<IoResult> Stream::read_some(std::span<char> into, std::chrono::milliseconds
       result = read_now(into);
       if (!would_block(result.error)) co_return result;
     }
+    result.error = aborted();
+    if (!is_open()) co_return result;
+    // As wait() does it, but without a frame of its own: every request comes here twice.
     const auto elapsed = (wheel_.now_tick() - began) * Wheel::tick_length;
-    result.error = co_await wait(watched_.reader, read_timeout_, timeout - elapsed);
-    if (result.error) co_return result;
+    read_timeout_.expires_after(timeout - elapsed);
+    const auto [error] = co_await watched_.reader.async_wait(as_result);
+    read_timeout_.cancel();
+    result.error = error;
+    if (error) co_return result;
   }
 }
 
