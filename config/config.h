@@ -188,6 +188,11 @@ struct Identity {
   Authorization authorization = Authorization::remove;
 };
 
+// A part of the whole, `0` to `1`.
+struct Fraction {
+  std::uint32_t millionths = 1'000'000;
+};
+
 // `5/2m`: five failures in two minutes.
 struct Rate {
   std::uint32_t count = 0;
@@ -222,12 +227,21 @@ struct Drain {
 
 enum class LogLevel { debug, info, warning, error };
 enum class LogFormat { json, text };
+enum class AccessFormat { as_format, json, text, clf, combined };
 
 struct Log {
   LogLevel level = LogLevel::info;
   LogFormat format = LogFormat::json;
   bool access = true;
+  AccessFormat access_format = AccessFormat::as_format;
+  Fraction sample;   // of the access lines of requests that went well
   std::string file;  // empty: standard error for the log, standard output for access and audit
+};
+
+struct Tracing {
+  std::string otlp_url;  // empty: no spans
+  Fraction sample;       // of the traces that begin here
+  Location at;
 };
 
 struct Config {
@@ -251,6 +265,8 @@ struct Config {
   Timeouts timeouts;
   Drain drain;
   Log log;
+  Tracing tracing;
+  bool watch = false;  // reload when the configuration or a file that it names changes
 };
 
 }  // namespace config

@@ -29,6 +29,11 @@ struct Field {
     about.required = true;
     return std::move(*this);
   }
+  // Of a file that the program writes instead of reading it.
+  Field&& output() && {
+    about.is_output = true;
+    return std::move(*this);
+  }
   // Bounds in the unit of the kind: milliseconds, bytes or a count.
   Field&& range(std::uint64_t min, std::uint64_t max) && {
     about.min = min;

@@ -32,6 +32,10 @@ struct Loaded {
 // The effective configuration as YAML, defaults filled in, secrets masked.
 [[nodiscard]] std::string print(const Config& config);
 
+// The files that decide what the configuration means: itself, keys, secrets, certificates, users.
+// Not those that the program writes.
+[[nodiscard]] std::vector<std::string> files_of(const Config& config);
+
 // `FILE:LINE:COL: key.path: message`
 [[nodiscard]] std::string to_string(const Problem& problem);
 

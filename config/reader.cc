@@ -171,6 +171,20 @@ void read(Reader& reader, const Node& node, const std::string& key, const Descri
   }
 }
 
+void read(Reader& reader, const Node& node, const std::string& key, const Description&,
+          Fraction& value) {
+  const auto* text = scalar_of(reader, node, key);
+  if (text == nullptr) { return; }
+  const auto parsed = parse_fraction(*text);
+  if (parsed) {
+    value = *parsed;
+  } else {
+    reader.report.problem(node.at, key,
+                          "takes a part of the whole such as 0, 0.25 or 1, with up to six digits, "
+                          "not " + quote(*text));
+  }
+}
+
 void read(Reader& reader, const Node& node, const std::string& key, const Description& about,
           std::vector<std::string>& value) {
   if (is_list(reader, node, key)) { read_texts(reader, node, key, about, value); }
@@ -230,6 +244,8 @@ Node write(std::uint32_t value) { return Node::scalar(std::to_string(value)); }
 Node write(std::uint64_t bytes) { return Node::scalar(size_text(bytes)); }
 Node write(milliseconds value) { return Node::scalar(duration_text(value)); }
 Node write(const Rate& value) { return Node::scalar(rate_text(value)); }
+
+Node write(const Fraction& value) { return Node::scalar(fraction_text(value)); }
 
 Node write(const std::vector<std::string>& value) {
   if (value.empty()) { return {}; }

@@ -18,7 +18,7 @@
 namespace config {
 
 enum class Kind {
-  text, file, secret, boolean, integer, duration, size, rate, choice,
+  text, file, secret, boolean, integer, fraction, duration, size, rate, choice,
   path_or_false,  // one of our endpoints
   list,           // of `element`
   map,            // free names to `element`
@@ -37,6 +37,7 @@ struct Description {
   std::string raising;               // what a larger value costs; empty: nothing to say
   std::string default_text;          // as YAML; empty: none
   bool required = false;
+  bool is_output = false;            // a file that the program writes
   bool served = true;                // false: refused as "not supported yet"
   std::string accepted;              // the one harmless value of a key that is not served
   std::vector<Description> children;
@@ -57,6 +58,7 @@ void read(Reader&, const Node&, const std::string& key, const Description&, std:
 void read(Reader&, const Node&, const std::string& key, const Description&, std::uint64_t& bytes);
 void read(Reader&, const Node&, const std::string& key, const Description&, milliseconds& value);
 void read(Reader&, const Node&, const std::string& key, const Description&, Rate& value);
+void read(Reader&, const Node&, const std::string& key, const Description&, Fraction& value);
 void read(Reader&, const Node&, const std::string& key, const Description&,
           std::vector<std::string>& value);
 void read(Reader&, const Node&, const std::string& key, const Description&,
@@ -77,6 +79,7 @@ std::optional<std::size_t> read_choice(Reader&, const Node&, const std::string& 
 [[nodiscard]] Node write(std::uint64_t bytes);
 [[nodiscard]] Node write(milliseconds value);
 [[nodiscard]] Node write(const Rate& value);
+[[nodiscard]] Node write(const Fraction& value);
 [[nodiscard]] Node write(const std::vector<std::string>& value);
 [[nodiscard]] Node write(const std::map<std::string, std::string>& value);
 [[nodiscard]] Node write(const std::map<std::string, std::vector<std::string>>& value);
@@ -88,6 +91,7 @@ std::optional<std::size_t> read_choice(Reader&, const Node&, const std::string& 
 [[nodiscard]] inline Kind kind_of(std::uint64_t) { return Kind::size; }
 [[nodiscard]] inline Kind kind_of(milliseconds) { return Kind::duration; }
 [[nodiscard]] inline Kind kind_of(const Rate&) { return Kind::rate; }
+[[nodiscard]] inline Kind kind_of(const Fraction&) { return Kind::fraction; }
 [[nodiscard]] inline Kind kind_of(const std::vector<std::string>&) { return Kind::list; }
 template <typename Value>
 [[nodiscard]] Kind kind_of(const std::map<std::string, Value>&) { return Kind::map; }

@@ -28,7 +28,7 @@ How values are written:
   (`yes` and `on` are refused).
 - **Durations** are `500ms`, `30s`, `15m`, `1h30m`, `7d`, **sizes** `512B`, `8KiB`, `1MiB`. Without
   a unit only `0` is taken.
-- **Rates** are `5/2m`: five in two minutes.
+- **Rates** are `5/2m`: five in two minutes. **Parts of the whole** are `0`, `0.25` or `1`.
 - **Variables**: `${NAME}` is replaced from the environment, `${NAME:-default}` has a default for a
   variable that is unset or empty, and `$${` is a literal `${`. Inside `[...]` and `{...}` put the
   value in quotes. A variable only ever becomes a value, never structure.
@@ -55,6 +55,7 @@ std::string kind_text(const Description& about, Kind kind) {
     case Kind::duration: return "duration";
     case Kind::size: return "size";
     case Kind::rate: return "rate";
+    case Kind::fraction: return "0 to 1";
     case Kind::path_or_false: return "path or `false`";
     case Kind::section: return "section";
     case Kind::list: return "list of " + kind_text(about, about.element);

@@ -129,4 +129,27 @@ std::string rate_text(const Rate& rate) {
   return std::to_string(rate.count) + "/" + duration_text(rate.window);
 }
 
+std::optional<Fraction> parse_fraction(std::string_view text) {
+  if (text == "0") { return Fraction{0}; }
+  if (text == "1") { return Fraction{}; }
+  if (!text.starts_with("0.") || text.size() < 3 || text.size() > 8) { return std::nullopt; }
+  std::uint32_t millionths = 0;
+  std::uint32_t place = 100'000;
+  for (const char c : text.substr(2)) {
+    if (c < '0' || c > '9') { return std::nullopt; }
+    millionths += place * static_cast<std::uint32_t>(c - '0');
+    place /= 10;
+  }
+  return Fraction{millionths};
+}
+
+std::string fraction_text(const Fraction& fraction) {
+  if (fraction.millionths == 0) { return "0"; }
+  if (fraction.millionths >= 1'000'000) { return "1"; }
+  std::string digits = std::to_string(fraction.millionths);
+  digits.insert(0, 6 - digits.size(), '0');
+  digits.erase(digits.find_last_not_of('0') + 1);
+  return "0." + digits;
+}
+
 }  // namespace config

@@ -23,10 +23,13 @@ namespace config {
 [[nodiscard]] std::optional<std::uint64_t> parse_size(std::string_view text);
 // `5/2m`: a count and a duration.
 [[nodiscard]] std::optional<Rate> parse_rate(std::string_view text);
+// `0`, `1`, or `0.25` with up to six digits.
+[[nodiscard]] std::optional<Fraction> parse_fraction(std::string_view text);
 
 // The shortest spelling that the functions above read back as the same value.
 [[nodiscard]] std::string duration_text(milliseconds duration);
 [[nodiscard]] std::string size_text(std::uint64_t bytes);
 [[nodiscard]] std::string rate_text(const Rate& rate);
+[[nodiscard]] std::string fraction_text(const Fraction& fraction);
 
 }  // namespace config

@@ -50,6 +50,7 @@ json::object form_of(const Description& about, Kind kind) {
     case Kind::duration: return reference("duration");
     case Kind::size: return reference("size");
     case Kind::rate: return reference("rate");
+    case Kind::fraction: return with_variable({{"type", "number"}, {"minimum", 0}, {"maximum", 1}});
     case Kind::choice: return choice_of(about);
     case Kind::path_or_false:
       return {{"anyOf", json::array{json::object{{"type", "string"}},

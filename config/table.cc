@@ -38,10 +38,11 @@ Section<Config> config_keys() {
       section("timeouts", &T::timeouts, timeout_keys(), "How long clients may take."),
       section("drain", &T::drain, drain_keys(), "How the program ends."),
       section("log", &T::log, log_keys(), "What is written, and where."),
+      later<T>("tracing", "Spans for a collector (OpenTelemetry)."),
+      key("watch", &T::watch,
+          "Reload when the configuration, or a file that it names, changes; as SIGHUP does."),
       later<T>("sessions", "What is recorded about sessions (`activity`, `remember_me`)."),
       later<T>("alerts", "A webhook that is told about stolen tokens (`webhook`)."),
-      later<T>("tracing", "Traces over OTLP (`otlp_url`, `sample`)."),
-      later<T>("watch", "Loading the configuration again when it changes.", "false"),
   };
 }
 

@@ -27,5 +27,6 @@ inline constexpr milliseconds day = std::chrono::hours{24};
 [[nodiscard]] Section<Config> browser_keys();
 [[nodiscard]] Section<Config> store_keys();
 [[nodiscard]] Section<Log> log_keys();
+[[nodiscard]] Section<Tracing> tracing_keys();
 
 }  // namespace config

@@ -12,7 +12,8 @@ Section<MemoryStore> memory_keys() {
           .range(1, 100'000'000)
           .raising("About 256 bytes each."),
       file("snapshot_file", &T::snapshot_file,
-           "Sessions are saved here at the end and taken up at the start; needs configured keys."),
+           "Sessions are saved here at the end and taken up at the start; needs configured keys.")
+          .output(),
   };
 }
 

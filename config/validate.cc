@@ -19,6 +19,19 @@ void check_outside(const Config& config, Report& report) {
   }
 }
 
+// fetch() speaks http and https; what follows the authority is passed on as it stands.
+void check_tracing(const Config& config, Report& report) {
+  const std::string& url = config.tracing.otlp_url;
+  if (url.empty()) { return; }
+  const auto scheme = url.find("://");
+  const auto rest = scheme == std::string::npos ? "" : url.substr(scheme + 3);
+  const auto authority = parse_host_port(rest.substr(0, rest.find('/')));
+  const bool known = url.rfind("http://", 0) == 0 || url.rfind("https://", 0) == 0;
+  if (!known || !authority || !is_plain_text(url) || url.find(' ') != std::string::npos) {
+    report.problem("tracing.otlp_url", "must be of the form http://HOST:PORT/v1/traces");
+  }
+}
+
 }  // namespace
 
 void validate(const Config& config, Report& report) {
@@ -27,6 +40,7 @@ void validate(const Config& config, Report& report) {
   validate_answers(config, report);
   validate_routes(config, report);
   validate_tokens(config, report);
+  check_tracing(config, report);
   if (config.drain.delay + config.drain.timeout >= seconds{30}) {
     report.warning("drain", "delay and timeout together reach 30 s, after which Kubernetes kills");
   }

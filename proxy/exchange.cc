@@ -19,6 +19,7 @@ void begin(WorkerState& worker, Connection& connection, Exchange& exchange) {
   exchange.began_wall = std::chrono::system_clock::now();
   exchange.local = worker.local;
   exchange.client = client_of(*exchange.local->runtime, connection.peer(), exchange.request);
+  exchange.trace = worker.traces.begin(exchange.request, exchange.local->runtime->trace);
   if (exchange.client.forwarding.request_id.empty()) {
     worker.next_request_id(exchange.request_id);
     exchange.client.forwarding.request_id = {exchange.request_id.data(),
@@ -33,7 +34,9 @@ void warn_about_untrusted_forwarding(WorkerState& worker, const Exchange& exchan
   worker.log.write(Level::warning,
                    "ignored X-Forwarded-* of a client that is not in trusted_proxies; add the "
                    "address of your load balancer there if it is one",
-                   {{"client", exchange.client.address}});
+                   {{"client", exchange.client.address},
+                    {"request_id", exchange.client.forwarding.request_id},
+                    {"trace_id", exchange.trace.id()}});
 }
 
 std::string_view message_of(const Decision& decision) {
@@ -109,6 +112,7 @@ net::Task<Reply> serve_endpoint(WorkerState& worker, Connection& connection, Exc
                                    body.data,
                                    exchange.client.address,
                                    exchange.client.forwarding.request_id,
+                                   exchange.trace.id(),
                                    principal,
                                    exchange.decision.auth_error};
   if (connection.role() == Role::admin) co_return co_await endpoints::administer(context, request);
@@ -220,11 +224,39 @@ void count_request(const Exchange& exchange, std::chrono::microseconds duration)
   move(Metric::response_body_bytes, static_cast<std::int64_t>(exchange.bytes_out));
 }
 
+// A worker keeps no more than this until its next tick.
+constexpr std::size_t spans_kept = 1'024;
+
+void add_span(WorkerState& worker, const Exchange& exchange, std::chrono::microseconds duration) {
+  if (worker.spans.size() >= spans_kept) {
+    count(Metric::spans, "dropped");
+    return;
+  }
+  Span span;
+  span.trace = exchange.trace;
+  span.started = exchange.began_wall;
+  span.duration = duration;
+  span.upstream_duration = exchange.upstream_duration;
+  span.method = exchange.request.method_text;
+  span.host = exchange.request.authority;
+  span.path = exchange.request.path.substr(0, 256);
+  if (exchange.decision.route != nullptr) span.route = exchange.decision.route->name;
+  span.upstream = exchange.upstream;
+  span.reason = exchange.reason;
+  span.client = exchange.client.address;
+  span.request_id = exchange.client.forwarding.request_id;
+  span.status = exchange.status;
+  span.bytes_in = exchange.request_body.bytes();
+  span.bytes_out = exchange.bytes_out;
+  worker.spans.push_back(std::move(span));
+}
+
 void record(WorkerState& worker, const Connection& connection, const Exchange& exchange) {
   if (connection.role() == Role::health) return;
   const auto duration = std::chrono::duration_cast<std::chrono::microseconds>(
       std::chrono::steady_clock::now() - exchange.began);
   if (connection.role() == Role::main) count_request(exchange, duration);
+  if (exchange.trace.is_ours && exchange.trace.is_sampled) add_span(worker, exchange, duration);
   if (!worker.log.logs_access()) return;
   const http::RequestHead& head = exchange.request;
   AccessRecord record;
@@ -232,10 +264,12 @@ void record(WorkerState& worker, const Connection& connection, const Exchange& e
   record.duration = duration;
   record.upstream_duration = exchange.upstream_duration;
   record.request_id = exchange.client.forwarding.request_id;
+  record.trace_id = exchange.trace.id();
   record.client = exchange.client.address;
   record.method = head.method_text;
   record.host = head.authority;
   record.path = head.path;
+  record.http_1_0 = head.version_minor == 0;
   record.status = exchange.status;
   record.bytes_in = exchange.request_body.bytes();
   record.bytes_out = exchange.bytes_out;

@@ -26,6 +26,7 @@ void Exchange::next() {
   local.reset();
   decision = Decision{};
   client = Client{};
+  trace = Trace{};
   upstream_duration = std::chrono::microseconds{-1};
   status = 0;
   bytes_out = 0;

@@ -14,6 +14,7 @@
 #include "proxy/http/head.h"
 #include "proxy/http/parser.h"
 #include "proxy/local_runtime.h"
+#include "proxy/trace.h"
 
 namespace proxy {
 
@@ -36,6 +37,7 @@ struct Exchange {
   Decision decision;
   Client client;
   std::array<char, 24> request_id{};
+  Trace trace;
   std::chrono::steady_clock::time_point began;
   std::chrono::system_clock::time_point began_wall;
   std::chrono::microseconds upstream_duration{-1};

@@ -157,6 +157,10 @@ HeaderPolicy::HeaderPolicy(const config::Config& config, std::string refresh_coo
   for (const Preset& entry : authelia) names.push_back(http::fold(entry.header));
   for (const Preset& entry : x_auth_request) names.push_back(http::fold(entry.header));
   for (const char* name : always_managed) names.push_back(http::fold(name));
+  // Where spans are recorded the application is told about ours (trace.h).
+  if (!config.tracing.otlp_url.empty()) {
+    for (const char* name : {"traceparent", "tracestate"}) names.push_back(http::fold(name));
+  }
   for (const std::string& name : names) managed_.push_back(http::folded_hash(name));
   std::sort(managed_.begin(), managed_.end());
   managed_.erase(std::unique(managed_.begin(), managed_.end()), managed_.end());

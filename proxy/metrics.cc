@@ -52,6 +52,8 @@ constexpr std::array<MetricInfo, metric_count> table{{
      "Logins that wait for a password to be hashed."},
     {Metric::log_lines_dropped, counter, "gatehouse_log_lines_dropped_total", {},
      "Log lines that could not be written in time."},
+    {Metric::spans, counter, "gatehouse_spans_total", {"result"},
+     "Recorded spans: exported, dropped because there were too many, or failed."},
     {Metric::config_reloads, counter, "gatehouse_config_reloads_total", {"result"},
      "Reloads of the configuration or of a file that it names."},
     {Metric::config_last_reload_success, gauge, "gatehouse_config_last_reload_success", {},

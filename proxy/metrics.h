@@ -51,6 +51,7 @@ enum class Metric : std::uint8_t {
   hash_queue_length,
   // The process.
   log_lines_dropped,
+  spans,
   config_reloads,
   config_last_reload_success,
   config_last_reload_time,
@@ -165,8 +166,11 @@ inline void count(Metric metric) {
 inline void move(Metric metric, std::int64_t amount) {
   if (Metrics* const here = Metrics::current()) here->plain(metric).add(amount);
 }
-inline void count(Metric metric, std::string_view first, std::string_view second = {}) {
-  if (Metrics* const here = Metrics::current()) here->series(metric, first, second).number.add(1);
+inline void count(Metric metric, std::string_view first, std::string_view second = {},
+                  std::int64_t amount = 1) {
+  if (Metrics* const here = Metrics::current()) {
+    here->series(metric, first, second).number.add(amount);
+  }
 }
 inline void observe(Metric metric, std::chrono::microseconds duration, std::string_view first = {},
                     std::string_view second = {}) {

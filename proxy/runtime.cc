@@ -335,8 +335,13 @@ void Compiler::rules() {
   runtime_->routes = RouteTable(config_);
   runtime_->header_policy =
       HeaderPolicy(config_, runtime_->refresh_cookie.name, runtime_->access_cookie.name);
-  runtime_->log = {static_cast<Level>(config_.log.level), static_cast<Format>(config_.log.format),
-                   config_.log.access, config_.log.file};
+  runtime_->log = {static_cast<Level>(config_.log.level),
+                   static_cast<Format>(config_.log.format),
+                   config_.log.access,
+                   static_cast<AccessFormat>(config_.log.access_format),
+                   config_.log.sample.millionths,
+                   config_.log.file};
+  runtime_->trace = {!config_.tracing.otlp_url.empty(), config_.tracing.sample.millionths};
 }
 
 void Compiler::admin_token() {

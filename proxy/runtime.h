@@ -17,6 +17,7 @@
 #include "proxy/route_table.h"
 #include "proxy/store/memory_store.h"
 #include "proxy/telemetry.h"
+#include "proxy/trace.h"
 
 namespace proxy {
 
@@ -36,6 +37,7 @@ struct Runtime {
   RouteTable routes;
   HeaderPolicy header_policy;
   LogOptions log;
+  TraceRules trace;
   std::string admin_token;  // empty: the admin listener asks for none
   // Not configured, so a restart makes others.
   bool access_keys_made = false;

@@ -74,6 +74,7 @@ int Server::run() {
   const auto ignore = [](std::exception_ptr) {};
   boost::asio::co_spawn(control_->loop(), watch_signals(), ignore);
   boost::asio::co_spawn(control_->loop(), watch_users_file(), ignore);
+  boost::asio::co_spawn(control_->loop(), watch_files(), ignore);
   control_->run();
   finish();
   return 0;
@@ -286,6 +287,10 @@ bool Server::load_again() {
     loaded.config.health.address = runtime_->config.health.address;
     loaded.config.admin.address = runtime_->config.admin.address;
   }
+  attempted_files_ = config::files_of(loaded.config);
+  for (const std::string& key : keep_fixed(runtime_->config, loaded.config)) {
+    log().write(Level::warning, "changes at a restart only; the rest is in force", {{"key", key}});
+  }
   report(loaded.warnings, Level::warning, "configuration");
   return install(compile(loaded.config, runtime_.get(), options_.users),
                  "reloaded the configuration");
@@ -342,6 +347,7 @@ net::Task<void> Server::watch_users_file() {
     const FileStamp now = stamp_of(file);
     if (now == known) continue;
     known = now;
+    if (runtime_->config.watch) continue;  // watch_files() sees it as well
     note_reload(install(compile(runtime_->config, runtime_.get(), options_.users),
                         "re-read the users file"));
   }

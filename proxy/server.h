@@ -46,6 +46,8 @@ class Server {
 
   net::Task<void> watch_signals();
   net::Task<void> watch_users_file();
+  net::Task<void> watch_files();
+  [[nodiscard]] std::vector<std::string> files_to_watch() const;
   net::Task<void> drain();
   net::Task<void> end_sessions_of(std::vector<std::string> usernames);
   void reload();
@@ -71,6 +73,11 @@ class Server {
   const std::chrono::system_clock::time_point started_at_ = std::chrono::system_clock::now();
   std::chrono::system_clock::time_point loaded_at_ = started_at_;
   bool last_reload_succeeded_ = true;
+  std::vector<std::string> attempted_files_;  // of the configuration that was last tried
 };
+
+// What a reload cannot change stays as it is; the names of the keys that would have changed.
+// Listeners are the server's own matter.
+[[nodiscard]] std::vector<std::string> keep_fixed(const config::Config& now, config::Config& next);
 
 }  // namespace proxy

@@ -21,8 +21,8 @@
 #include <thread>
 #include <utility>
 
+#include "proxy/access_line.h"
 #include "proxy/event_metrics.h"
-#include "proxy/log_line.h"
 
 namespace proxy {
 
@@ -270,6 +270,7 @@ struct Log::Impl {
   LogOptions options;
   LogClock clock;
   std::array<Lines, 2> lines;
+  std::uint32_t sample_credit = 0;
 
   Impl(std::shared_ptr<LogWriter::Impl> to, LogOptions with)
       : writer(std::move(to)), options(std::move(with)) {
@@ -281,15 +282,38 @@ struct Log::Impl {
     return writer->file.empty() ? lines[stream] : lines[records];
   }
 
+  [[nodiscard]] Format access_line_format() const {
+    if (options.access_format == AccessFormat::as_format) return options.format;
+    return options.access_format == AccessFormat::text ? Format::text : Format::json;
+  }
+
+  // Exactly `access_sample` of the lines of requests that went well, evenly spread.
+  [[nodiscard]] bool is_sampled(const AccessRecord& record) {
+    if (options.access_sample >= 1'000'000) return true;
+    if (record.status == 0 || record.status >= 400 || !record.reason.empty()) return true;
+    sample_credit += options.access_sample;
+    if (sample_credit < 1'000'000) return false;
+    sample_credit -= 1'000'000;
+    return true;
+  }
+
   [[nodiscard]] LogLine begin(Stream stream, std::chrono::system_clock::time_point time,
                               std::string_view type) {
-    LogLine line(lines_of(stream).text, options.format);
+    return begin(stream, time, type, options.format);
+  }
+  [[nodiscard]] LogLine begin(Stream stream, std::chrono::system_clock::time_point time,
+                              std::string_view type, Format format) {
+    LogLine line(lines_of(stream).text, format);
     line.begin(clock.text(time), type);
     return line;
   }
 
   void end(Stream stream, LogLine& line) {
     line.end();
+    ended(stream);
+  }
+
+  void ended(Stream stream) {
     Lines& filled = lines_of(stream);
     ++filled.count;
     // Application lines are few and wanted at once; the others wait for the tick.
@@ -306,25 +330,23 @@ Log::~Log() { flush(); }
 
 void Log::access(const AccessRecord& record) {
   if (!impl_->options.access) return;
-  LogLine line = impl_->begin(records, record.started, "access");
-  line.status("status", record.status);
-  line.word("method", record.method);
-  line.word("host", record.host);
-  line.word("path", record.path, log_path_bytes_max);
-  line.milliseconds("duration_ms", record.duration);
-  if (record.upstream_duration.count() >= 0) {
-    line.milliseconds("upstream_ms", record.upstream_duration);
+  if (!impl_->is_sampled(record)) return;
+  switch (impl_->options.access_format) {
+    case AccessFormat::clf:
+    case AccessFormat::combined: {
+      http::Buffer& out = impl_->lines_of(records).text;
+      append_common_line(record, impl_->options.access_format == AccessFormat::combined, out);
+      out.push_back('\n');
+      impl_->ended(records);
+      return;
+    }
+    case AccessFormat::json:
+    case AccessFormat::text:
+    case AccessFormat::as_format:
+      break;
   }
-  line.number("bytes_in", record.bytes_in);
-  line.number("bytes_out", record.bytes_out);
-  line.field("client", record.client);
-  line.field("user", record.user);
-  line.field("session_id", record.session_id);
-  line.field("route", record.route);
-  line.field("upstream", record.upstream);
-  line.field("reason", record.reason);
-  line.field("request_id", record.request_id);
-  line.field("user_agent", record.user_agent);
+  LogLine line = impl_->begin(records, record.started, "access", impl_->access_line_format());
+  add_access_fields(line, record);
   impl_->end(records, line);
 }
 
@@ -338,6 +360,7 @@ void Log::audit(const AuditEvent& event) {
   line.field("session_id", event.session_id);
   line.field("client", event.client);
   line.field("request_id", event.request_id);
+  line.field("trace_id", event.trace_id);
   line.field("user_agent", event.user_agent);
   impl_->end(records, line);
 }

@@ -17,11 +17,15 @@ namespace proxy {
 
 enum class Level : std::uint8_t { debug, info, warning, error };
 enum class Format : std::uint8_t { json, text };
+// clf and combined: as web servers write it, see access_line.h.
+enum class AccessFormat : std::uint8_t { as_format, json, text, clf, combined };
 
 struct LogOptions {
   Level level = Level::info;
   Format format = Format::json;
   bool access = true;
+  AccessFormat access_format = AccessFormat::as_format;
+  std::uint32_t access_sample = 1'000'000;  // millionths of the requests that went well
   std::string file;  // empty: access and audit to standard output, application to standard error
 };
 
@@ -31,10 +35,12 @@ struct AccessRecord {
   std::chrono::microseconds duration{0};
   std::chrono::microseconds upstream_duration{-1};  // -1: not forwarded
   std::string_view request_id;
+  std::string_view trace_id;
   std::string_view client;  // address, after trusted proxies were honoured
   std::string_view method;
   std::string_view host;
   std::string_view path;        // without the query: it may hold secrets
+  bool http_1_0 = false;
   int status = 0;               // 0: the client left before an answer
   std::uint64_t bytes_in = 0;   // body
   std::uint64_t bytes_out = 0;  // body
@@ -55,6 +61,7 @@ struct AuditEvent {
   std::string_view session_id{};
   std::string_view client{};
   std::string_view request_id{};
+  std::string_view trace_id{};
   std::string_view user_agent{};
 };
 

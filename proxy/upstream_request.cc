@@ -48,6 +48,7 @@ void write_upstream_head(const Exchange& exchange, const Upstream& upstream, htt
   policy.append_client_fields(request, token != nullptr, out);
   if (token) out.append(token->identity_headers);
   HeaderPolicy::append_forwarding(exchange.client.forwarding, out);
+  if (exchange.trace.is_ours) exchange.trace.append_fields(request, out);
   if (request.body.kind == BodyKind::chunked) {
     out.append("Transfer-Encoding: chunked\r\n");
   } else if (request.body.kind == BodyKind::length) {

@@ -75,10 +75,17 @@ net::Task<void> Worker::tick_loop() {
     const auth::Time wall = wall_clock();
     state_.flush_proofs(wall);
     state_.revocations.sweep(wall);
+    hand_over_spans();
     metrics_.plain(Metric::token_cache_entries)
         .set(static_cast<std::int64_t>(state_.local->tokens.size()));
     log_.flush();
   }
+}
+
+void Worker::hand_over_spans() {
+  if (state_.spans.empty()) return;
+  const std::size_t lost = state_.process.spans.push(state_.spans);
+  if (lost > 0) count(Metric::spans, "dropped", {}, static_cast<std::int64_t>(lost));
 }
 
 // Room for one more client. When there is none, the connection that has been idle longest makes

@@ -52,6 +52,7 @@ class Worker {
   };
   net::Task<void> accept_loop(Listener& listener);
   net::Task<void> tick_loop();
+  void hand_over_spans();
   bool accept_some(Listener& listener);
   void start_connection(Listener& listener, int descriptor, const net::Address& peer);
   [[nodiscard]] bool has_room();

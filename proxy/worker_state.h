@@ -20,6 +20,7 @@
 #include "proxy/store/revocations.h"
 #include "proxy/store/session_store.h"
 #include "proxy/telemetry.h"
+#include "proxy/trace.h"
 
 namespace proxy {
 
@@ -29,6 +30,7 @@ struct ProcessState {
   std::atomic<bool> closing{false};           // answers carry Connection: close
   std::atomic<std::uint32_t> connections{0};  // client connections of all workers
   MetricsBook metrics;
+  SpanQueue spans;
 };
 
 // A tunnel or event stream that must end when its session does.
@@ -56,6 +58,8 @@ struct WorkerState {
   store::Revocations revocations;
   boost::intrusive::list<SessionStream> session_streams;
   bool warned_about_forwarding = false;
+  TraceSource traces;
+  std::vector<Span> spans;  // of the requests since the last tick
 
   // Exchanges are made once and used again: their buffers and parsers are what a request needs.
   [[nodiscard]] std::unique_ptr<Exchange> take_exchange();

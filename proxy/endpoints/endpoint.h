@@ -39,6 +39,7 @@ struct Request {
   std::string_view body;
   std::string_view client_address;  // after trusted proxies were honoured; no port
   std::string_view request_id;
+  std::string_view trace_id;  // empty: none
   // The verified access token that came along, or why there is none (missing, expired, ...).
   const auth::Principal* principal = nullptr;
   auth::Error principal_error = auth::Error::missing;

@@ -72,6 +72,7 @@ std::string retry_after_line(auth::milliseconds wait) {
 void audit(const Context& context, const Request& request, AuditEvent event) {
   event.client = request.client_address;
   event.request_id = request.request_id;
+  event.trace_id = request.trace_id;
   event.user_agent = request.head.value(http::HeaderId::user_agent);
   context.log.audit(event);
 }

@@ -80,6 +80,18 @@ TEST(Rate, RefusesHalves) {
   }
 }
 
+TEST(Fraction, TakesPartsOfTheWhole) {
+  const std::pair<const char*, std::uint32_t> known[] = {
+      {"0", 0}, {"1", 1'000'000}, {"0.5", 500'000}, {"0.000001", 1}, {"0.250000", 250'000}};
+  for (const auto& [text, millionths] : known) {
+    ASSERT_TRUE(parse_fraction(text)) << text;
+    EXPECT_EQ(parse_fraction(text)->millionths, millionths) << text;
+  }
+  for (const char* text : {"", "2", "1.0", ".5", "0.", "-0.5", "0.0000001", "50%", "0,5", "1e-3"}) {
+    EXPECT_FALSE(parse_fraction(text)) << text;
+  }
+}
+
 TEST(ScalarText, IsReadBackAsTheSameValue) {
   for (const char* text : {"0s", "500ms", "1m15s", "1h30m", "7d", "1d5ms"}) {
     EXPECT_EQ(duration_text(*parse_duration(text)), text);
@@ -89,6 +101,9 @@ TEST(ScalarText, IsReadBackAsTheSameValue) {
     EXPECT_EQ(size_text(*parse_size(text)), text);
   }
   EXPECT_EQ(rate_text(*parse_rate("5/120s")), "5/2m");
+  for (const char* text : {"0", "1", "0.25", "0.000001"}) {
+    EXPECT_EQ(fraction_text(*parse_fraction(text)), text);
+  }
 }
 
 }  // namespace

@@ -116,6 +116,48 @@ TEST(LogClock, WritesRfc3339WithMilliseconds) {
   EXPECT_EQ(clock.text(time - 24h), "2026-02-02T04:05:06.000Z");
 }
 
+TEST_F(LogFile, AccessLinesInTheFormatsOfWebServers) {
+  {
+    LogOptions with = options();
+    with.access_format = AccessFormat::clf;
+    LogWriter writer(with);
+    Log log(writer, with);
+    AccessRecord record = example_record();
+    record.trace_id = "4bf92f35";
+    log.access(record);
+    with.access_format = AccessFormat::combined;
+    log.set_options(with);
+    record.user = "a b\"";
+    record.status = 0;
+    record.http_1_0 = true;
+    record.user_agent = "x\" 200\n";
+    record.trace_id = {};
+    log.access(record);
+  }
+  const auto lines = lines_of(file_);
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_EQ(lines[0], "192.0.2.7 - alice [26/Aug/2026:10:00:05 +0000] \"GET /orders HTTP/1.1\" 200 "
+                      "512 0f3a 4bf92f35");
+  EXPECT_EQ(lines[1], "192.0.2.7 - a\\u0020b\\\" [26/Aug/2026:10:00:05 +0000] \"GET /orders "
+                      "HTTP/1.0\" 499 512 \"-\" \"x\\\" 200\\u000a\" 0f3a -");
+}
+
+TEST_F(LogFile, ASampleOfTheAccessLinesAndAllOfThoseThatFailed) {
+  {
+    LogOptions with = options();
+    with.access_sample = 100'000;
+    LogWriter writer(with);
+    Log log(writer, with);
+    AccessRecord record = example_record();
+    for (int i = 0; i < 100; ++i) log.access(record);
+    record.status = 403;
+    for (int i = 0; i < 5; ++i) log.access(record);
+    record.status = 0;
+    log.access(record);
+  }
+  EXPECT_EQ(lines_of(file_).size(), 10U + 5U + 1U);
+}
+
 TEST_F(LogFile, AccessLineIsOneJsonObject) {
   {
     LogWriter writer(options());

@@ -1,10 +1,18 @@
 """What is written down: a line for each request and each security event, and never a secret."""
 
 import json
+import re
+import shutil
+import signal
+import subprocess
+import threading
 
 import pytest
+import yaml
 
-from support.gate import PASSWORD, REFRESH_COOKIE, refreshed
+from support.client import Client, render
+from support.gate import BINARY, LISTENING, PASSWORD, REFRESH_COOKIE, ROOT, SLOW, USERS, refreshed
+from support.metrics import Metrics
 
 
 def test_access_line(gate, backend):
@@ -106,3 +114,138 @@ def test_log_file(start):
     gate.get("/logged/in/file", gate.bearer())
     gate.wait_for(lambda: "/logged/in/file" in gate.log_file.read_text(), "the access line")
     assert "/logged/in/file" not in gate.stdout()
+
+
+TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+def test_the_trace_of_the_client_stands_in_its_lines(gate, backend):
+    """Without a collector nothing is made, and the client's fields go on as they came."""
+    headers = {"traceparent": TRACEPARENT, "tracestate": "a=1"}
+    gate.get("/logged/trace", {**gate.bearer(), **headers})
+    trace_id = TRACEPARENT.split("-")[1]
+    assert gate.wait_for_record(path="/logged/trace")["trace_id"] == trace_id
+    assert backend.last().get("traceparent") == TRACEPARENT
+    assert backend.last().get("tracestate") == "a=1"
+    gate.try_login("alice", "wrong", headers)
+    gate.wait_for_record(type="audit", event="login", outcome="failed", trace_id=trace_id)
+
+
+COMBINED = re.compile(r'(\S+) - (\S+) \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d \+0000\] '
+                      r'"GET (\S+) HTTP/1.1" (\d{3}) (\d+) "-" "(.*)" (\S+) (\S+)\Z')
+
+
+def test_access_lines_of_web_servers(start):
+    gate = start(start.backend(), {"log": {"access_format": "combined"}})
+    gate.get("/clf?secret=1", {**gate.bearer(), "User-Agent": 'a" b'})
+    gate.wait_for(lambda: "/clf" in gate.stdout(), "the access line")
+    line = next(line for line in gate.stdout().splitlines() if "/clf" in line)
+    found = COMBINED.match(line)
+    assert found, line
+    assert found.group(1, 2, 3, 4, 5) == ("127.0.0.1", "alice", "/clf", "200", "2")
+    assert found.group(6) == 'a\\" b' and len(found.group(7)) == 24 and found.group(8) == "-"
+    gate.wait_for_record(event="login", outcome="ok")  # audit lines keep log.format
+
+
+def test_a_sample_of_the_access_lines(start):
+    gate = start(start.backend(), {"workers": 1, "log": {"sample": 0.1},
+                                   "routes": [{"path": "/open/**", "access": "public"}]})
+    with gate.connect() as client:
+        for _ in range(50):
+            assert client.request("GET", "/open/x").status == 200
+        for _ in range(3):
+            assert client.request("GET", "/closed").status == 401
+    gate.wait_for(lambda: [r.get("path") for r in gate.records()].count("/closed") == 3, "refusals")
+    assert [r.get("path") for r in gate.records()].count("/open/x") == 5
+
+
+def test_log_rotation(start):
+    """mv and SIGUSR1, as logrotate does it: no line is lost."""
+    gate = start(start.backend(), {"log": {"file": "gatehouse.log"}}, log_file="gatehouse.log")
+    bearer = gate.bearer()
+    old, new = gate.directory / "gatehouse.log.1", gate.log_file
+    with gate.connect() as client:
+        for number in range(200):
+            assert client.request("GET", f"/rotated/{number}", bearer).status == 200
+            if number == 100:
+                new.rename(old)
+                gate.signal(signal.SIGUSR1)
+    gate.wait_for(lambda: new.exists() and "/rotated/199" in new.read_text(), "the last line")
+    text = old.read_text() + new.read_text()
+    for number in range(200):
+        assert text.count(f'"/rotated/{number}"') == 1, number
+
+
+def test_a_reader_that_does_not_read_holds_nobody_up(start, tmp_path):
+    """Standard output is a pipe that nobody empties: lines are dropped and counted, requests are
+    served as before."""
+    backend = start.backend()
+    config = start.config(backend, {"workers": 1,
+                                    "routes": [{"path": "/**", "access": "public"}]})
+    (tmp_path / "gatehouse.yaml").write_text(yaml.safe_dump(config))
+    (tmp_path / "users.yaml").write_text(yaml.safe_dump({"users": USERS}))
+    with (tmp_path / "stderr").open("wb") as error:
+        process = subprocess.Popen([BINARY, "-c", "gatehouse.yaml"], cwd=tmp_path, stderr=error,
+                                   stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    try:
+        addresses = wait_for_addresses(tmp_path / "stderr", process)
+        request = render("GET", "/" + "p" * 900, {"User-Agent": "u" * 250}) * 100
+        with Client(addresses["listener"], timeout=20 * SLOW) as client:
+            for _ in range(60):
+                client.send(request)
+                for _ in range(100):
+                    assert client.read_response().status == 200
+                if dropped(addresses["health"]) > 0:
+                    break
+            assert dropped(addresses["health"]) > 0
+            assert client.request("GET", "/still").status == 200
+        drain = threading.Thread(target=process.stdout.read, daemon=True)
+        drain.start()
+        process.terminate()
+        assert process.wait(20 * SLOW) == 0
+    finally:
+        process.kill()
+    assert "log lines were dropped" in (tmp_path / "stderr").read_text()
+
+
+def wait_for_addresses(file, process):
+    event = threading.Event()
+    for _ in range(int(3000 * SLOW)):
+        found = {role: address for address, role in LISTENING.findall(file.read_text())}
+        if {"listener", "health"} <= set(found):
+            return {r: ("127.0.0.1", int(a.rsplit(":")[-1])) for r, a in found.items()}
+        assert process.poll() is None, file.read_text()
+        event.wait(0.005)
+    raise AssertionError("it does not listen")
+
+
+def dropped(address):
+    with Client(address) as client:
+        text = client.request("GET", "/metrics").body.decode()
+    return Metrics(text).value("gatehouse_log_lines_dropped_total")
+
+
+@pytest.mark.skipif(shutil.which("fail2ban-regex") is None, reason="fail2ban is not installed")
+def test_fail2ban_recipe(start):
+    """The filter of examples/fail2ban finds each failed login and nothing else."""
+    gate = start(start.backend(), {"log": {"file": "gatehouse.log"},
+                                   "login": {"throttle": {"account_and_address": "4/1m"}}},
+                 log_file="gatehouse.log")
+    gate.login()
+    for user in ("bob", "nobody", 'x","client":"203.0.113.7'):
+        gate.try_login(user, "wrong", {"User-Agent": '","client":"203.0.113.7'})
+    for _ in range(5):
+        gate.try_login("carol", "wrong")
+    gate.get("/x", {"Authorization": "Bearer x.y.z"})
+    gate.stop()
+    result = subprocess.run(["fail2ban-regex", "-v", "--print-all-matched", str(gate.log_file),
+                             str(ROOT / "examples/fail2ban/gatehouse.conf")],
+                            capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stdout + result.stderr
+    audit = [line for line in gate.log_file.read_text().splitlines()
+             if '"outcome":"failed"' in line or '"event":"throttle"' in line]
+    assert len(audit) == 8
+    assert re.search(r"^Lines: .* 8 matched", result.stdout, re.M), result.stdout
+    assert "203.0.113.7" not in "".join(re.findall(r"^\|\s+(\d+\.\d+\.\d+\.\d+)",
+                                                   result.stdout, re.M))
+    assert result.stdout.count("127.0.0.1 ") >= 8, result.stdout

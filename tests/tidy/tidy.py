@@ -22,7 +22,7 @@ FUNCTION_LINES_MAX = 70
 LEVELS = {
     "config/": 0, "auth/": 0, "examples/": 0,
     "proxy/http/": 1, "proxy/net/": 1,
-    "proxy/metrics": 1, "proxy/route_metrics": 2,
+    "proxy/metrics": 1, "proxy/route_metrics": 2, "proxy/trace": 2,
     "proxy/telemetry": 2, "proxy/header_policy": 2, "proxy/route_table": 2, "proxy/hash_pool": 2,
     "proxy/upstream": 2, "proxy/body": 2, "proxy/machine": 2, "proxy/reply": 2,
     "proxy/failure": 2,
@@ -41,8 +41,10 @@ LEVELS = {
 # These stand alone: they include nothing of ours but themselves.
 # An exchange and its connection live in a worker's state, which knows them.
 SAME = {"proxy/log_line": "proxy/telemetry", "proxy/event_metrics": "proxy/telemetry",
+        "proxy/access_line": "proxy/telemetry",
         "proxy/tunnel": "proxy/forward",
         "proxy/exchange_state": "proxy/worker_state", "proxy/server_metrics": "proxy/server",
+        "proxy/server_watch": "proxy/server",
         "proxy/connection": "proxy/worker_state"}
 ALONE = ("config/", "auth/", "examples/", "proxy/http/", "proxy/net/")
 
