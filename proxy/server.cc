@@ -75,6 +75,7 @@ int Server::run() {
   boost::asio::co_spawn(control_->loop(), watch_signals(), ignore);
   boost::asio::co_spawn(control_->loop(), watch_users_file(), ignore);
   boost::asio::co_spawn(control_->loop(), watch_files(), ignore);
+  boost::asio::co_spawn(control_->loop(), export_spans(), ignore);
   control_->run();
   finish();
   return 0;
@@ -110,6 +111,7 @@ bool Server::start() {
     workers_.push_back(std::make_unique<Worker>(*store_, *hashing_, *writer_, runtime_, process_));
   }
   control_ = std::make_unique<Worker>(*store_, *hashing_, *writer_, runtime_, process_);
+  exporter_ = std::make_unique<TraceExporter>(control_->state().executor, process_.spans);
   signals_ = std::make_unique<net::Signals>(control_->state().executor, our_signals);
   process_.metrics.collect([this](Scrape& scrape) { collect(scrape); });
   report(compiled.warnings, Level::warning, "configuration");
@@ -252,6 +254,7 @@ net::Task<void> Server::drain() {
       co_await timer.async_wait(net::as_result);
     }
   }
+  co_await export_last_spans();
   control_->stop();
 }
 

@@ -17,6 +17,7 @@
 #include "proxy/runtime.h"
 #include "proxy/store/memory_store.h"
 #include "proxy/telemetry.h"
+#include "proxy/trace_export.h"
 #include "proxy/worker.h"
 
 namespace proxy {
@@ -47,6 +48,8 @@ class Server {
   net::Task<void> watch_signals();
   net::Task<void> watch_users_file();
   net::Task<void> watch_files();
+  net::Task<void> export_spans();
+  net::Task<void> export_last_spans();
   [[nodiscard]] std::vector<std::string> files_to_watch() const;
   net::Task<void> drain();
   net::Task<void> end_sessions_of(std::vector<std::string> usernames);
@@ -67,6 +70,7 @@ class Server {
   std::unique_ptr<HashPool> hashing_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<Worker> control_;
+  std::unique_ptr<TraceExporter> exporter_;
   std::unique_ptr<net::Signals> signals_;
   std::vector<std::thread> threads_;
   bool draining_ = false;

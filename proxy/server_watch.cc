@@ -1,4 +1,5 @@
-// Reloading when files change, and what a reload cannot change. Control thread.
+// What the control thread does in the background: reloading when files change, and sending spans.
+// Also: what a reload cannot change.
 #include <algorithm>
 #include <filesystem>
 
@@ -14,6 +15,12 @@ namespace {
 constexpr std::chrono::milliseconds poll_interval{1'000};
 // Whoever changes files rarely changes only one: an update of several is taken as a whole.
 constexpr std::chrono::milliseconds settle_time{200};
+
+constexpr std::chrono::milliseconds export_interval{1'000};
+// A collector that is away is asked less often; meanwhile spans wait, and the newest are dropped.
+constexpr std::chrono::milliseconds export_pause{5'000};
+// Spans of the last requests reach the queue with their worker's next tick.
+constexpr std::chrono::milliseconds last_spans_wait{250};
 
 std::vector<FileStamp> stamps_of(const std::vector<std::string>& files) {
   std::vector<FileStamp> stamps;
@@ -85,6 +92,28 @@ net::Task<void> Server::watch_files() {
     files = now;
     known = stamps_of(files);
   }
+}
+
+net::Task<void> Server::export_spans() {
+  net::Timer timer(control_->state().executor, export_interval);
+  bool reported = false;
+  for (;;) {
+    co_await timer.async_wait(net::as_result);
+    const bool sent = co_await exporter_->send_waiting(runtime_->config.tracing.otlp_url);
+    if (!sent && !reported) {
+      log().write(Level::warning, "the collector did not take spans; they are lost",
+                  {{"otlp_url", runtime_->config.tracing.otlp_url}});
+    }
+    reported = !sent;
+    timer.expires_after(sent ? export_interval : export_pause);
+  }
+}
+
+net::Task<void> Server::export_last_spans() {
+  if (!runtime_->trace.is_on) co_return;
+  net::Timer timer(control_->state().executor, last_spans_wait);
+  co_await timer.async_wait(net::as_result);
+  (void)co_await exporter_->send_waiting(runtime_->config.tracing.otlp_url);
 }
 
 std::vector<std::string> keep_fixed(const config::Config& now, config::Config& next) {

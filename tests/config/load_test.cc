@@ -91,7 +91,10 @@ login: {throttle: {account_and_address: 1/1s, account: 2/2s, address: 3/3s, ban:
 limits: {request_head: 8KiB, header_count: 7, request_body: 1MiB, connections: 8}
 timeouts: {request_head: 1s, keep_alive: 2s, request_body: 3s, write: 4s}
 drain: {delay: 1s, timeout: 2s}
-log: {level: debug, format: text, access: false, file: gatehouse.log}
+log: {level: debug, format: text, access: false, file: gatehouse.log, access_format: clf,
+      sample: 0.5}
+tracing: {otlp_url: "http://127.0.0.1:4318/v1/traces", sample: 0.125}
+watch: true
 )";
 
 TEST(EveryKey, IsTakenWithoutComplaint) {

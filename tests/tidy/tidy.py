@@ -26,7 +26,7 @@ LEVELS = {
     "proxy/telemetry": 2, "proxy/header_policy": 2, "proxy/route_table": 2, "proxy/hash_pool": 2,
     "proxy/upstream": 2, "proxy/body": 2, "proxy/machine": 2, "proxy/reply": 2,
     "proxy/failure": 2,
-    "proxy/fetch": 3, "proxy/store/": 3,
+    "proxy/fetch": 3, "proxy/trace_export": 4, "proxy/store/": 3,
     "proxy/runtime": 4,
     "proxy/client": 5, "proxy/endpoints/": 5,
     "proxy/decide": 6, "proxy/local_runtime": 6,
@@ -57,7 +57,8 @@ CONFINED = {
     r"openssl/ssl\.h": r"proxy/net/tls.*",
     r"prometheus/": r"proxy/metrics\.cc",
     r"argon2\.h|crypt\.h": r"auth/password\.cc",
-    r"boost/json": r"auth/json\.cc|config/schema\.cc|proxy/(endpoints/.*|rehearsal\.cc)",
+    r"boost/json": r"auth/json\.cc|config/schema\.cc|"
+                   r"proxy/(endpoints/.*|rehearsal\.cc|replay\.cc|trace_export\.cc)",
     r"CLI/": r"proxy/cli.*\.cc|proxy/main\.cc",
     r"boost/(asio|beast)|boost/asio\.hpp": r"proxy/(?!http/).*|examples/.*",
     # Asio's reactor is not used: it would be a second epoll beside net/poller.
