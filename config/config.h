@@ -55,10 +55,50 @@ struct Health {
   Location at;
 };
 
+// `5/2m`: five in two minutes.
+struct Rate {
+  std::uint32_t count = 0;
+  milliseconds window{0};
+};
+
+// `20%`: 0 to 100.
+struct Percent {
+  std::uint32_t value = 0;
+};
+
+enum class Balance { round_robin, least_requests };
+
+// Asking each endpoint regularly whether it is well.
+struct HealthCheck {
+  std::string path;
+  std::string host;  // empty: the upstream's `host`, or the endpoint's own
+  milliseconds interval{5'000};
+  milliseconds timeout{2'000};             // for the whole answer's head
+  std::uint32_t unhealthy_threshold = 3;   // failures in a row that take an endpoint out
+  std::uint32_t healthy_threshold = 2;     // successes in a row that bring it back
+  std::uint32_t status = 0;                // the one that counts as well; 0: any 2xx or 3xx
+};
+
+// Leaving out an endpoint whose answers to clients fail.
+struct Ejection {
+  std::uint32_t consecutive_failures = 5;  // 5xx, broken or failed connections; 0: never ejected
+  milliseconds base_time{10'000};          // doubled each time it fails again at once
+  milliseconds max_time{300'000};
+  Percent max_percent{50};                 // of the endpoints; never the last one
+};
+
 struct Upstream {
   std::string name;
   std::vector<std::string> endpoints;        // "http://127.0.0.1:3000"
+  Balance balance = Balance::round_robin;
   bool preserve_host = true;                 // false: send the endpoint's own host and port
+  std::string host;                          // sent as `Host` instead of either
+  milliseconds dns_refresh{10'000};          // how long the addresses of a name are used
+  std::uint32_t max_connections = 0;         // shared out to the workers; 0: no bound
+  std::uint32_t max_pending = 1'000;         // requests that wait for a connection, likewise
+  std::optional<HealthCheck> health_check;
+  Ejection ejection;
+  Percent retry_budget{20};                  // of the requests under way
   milliseconds connect_timeout{5'000};
   milliseconds response_timeout{60'000};     // from the end of the request to the response head
   milliseconds stream_idle_timeout{300'000}; // between two reads of a body or a stream
@@ -77,6 +117,35 @@ struct Require {
   [[nodiscard]] bool empty() const { return groups.empty() && scopes.empty() && claims.empty(); }
 };
 
+// Who is counted by a rate limit.
+enum class RateKey { principal, address, route };
+enum class RateScope { local, cluster };
+
+struct RateLimit {
+  RateKey key = RateKey::principal;  // without a user: the address
+  Rate rate;                         // `100/1s`
+  std::uint32_t burst = 0;           // requests at once; 0: the rate's count
+  RateScope scope = RateScope::local;
+};
+
+// Cross-origin answers (the Fetch standard's CORS protocol).
+struct Cors {
+  std::vector<std::string> allow_origins;  // "https://app.example.com", "https://*.a.example", "*"
+  std::vector<std::string> allow_methods;  // empty: what the rule's neighbours serve
+  std::vector<std::string> allow_headers{"Authorization", "Content-Type"};
+  std::vector<std::string> expose_headers;
+  bool allow_credentials = false;
+  milliseconds max_age{600'000};           // how long a browser may keep the answer to a preflight
+};
+
+struct Retry {
+  std::uint32_t attempts = 1;          // how often a request is sent at most, the first included
+  milliseconds per_try_timeout{0};     // to the head of the answer; 0: response_timeout
+  std::vector<std::string> on{"connect", "reset", "timeout", "502", "503", "504"};
+};
+
+enum class Trailers { drop, forward };
+
 struct Route {
   std::string name;                  // for logs and metrics; default: methods, host and path
   std::string host;                  // empty: any
@@ -86,7 +155,12 @@ struct Route {
   Require require;
   bool websocket = false;
   std::string strip_prefix;
+  std::string rewrite;               // a path whose * and ** stand for what those of `path` matched
   Paths paths = Paths::strict;
+  Trailers trailers = Trailers::drop;
+  std::optional<Cors> cors;
+  std::optional<RateLimit> rate_limit;
+  std::optional<Retry> retry;
   std::string upstream;              // empty: the only one, or the one named `app`
   Location at;
 };
@@ -191,12 +265,6 @@ struct Identity {
 // A part of the whole, `0` to `1`.
 struct Fraction {
   std::uint32_t millionths = 1'000'000;
-};
-
-// `5/2m`: five failures in two minutes.
-struct Rate {
-  std::uint32_t count = 0;
-  milliseconds window{0};
 };
 
 struct Throttle {

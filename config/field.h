@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -250,6 +251,24 @@ template <typename T, typename Part>
       [member, shared](const T& object) {
         Node map = write_section(*shared, object.*member);
         return map.members.empty() ? Node{} : map;
+      });
+  field.about.children = describe(*shared);
+  return field;
+}
+
+// A struct inside the struct that is there only where the file has its section.
+template <typename T, typename Part>
+[[nodiscard]] Field<T> section(const char* name, std::optional<Part> T::*member,
+                               Section<Part> keys, const char* meaning) {
+  const auto shared = std::make_shared<const Section<Part>>(std::move(keys));
+  auto field = make_field<T>(
+      name, Kind::section, meaning,
+      [member, shared](Reader& reader, const Node& node, const std::string& path,
+                       const Description&, T& object) {
+        read_section(reader, node, path, *shared, (object.*member).emplace());
+      },
+      [member, shared](const T& object) {
+        return object.*member ? write_section(*shared, *(object.*member)) : Node{};
       });
   field.about.children = describe(*shared);
   return field;

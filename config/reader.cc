@@ -186,6 +186,18 @@ void read(Reader& reader, const Node& node, const std::string& key, const Descri
 }
 
 void read(Reader& reader, const Node& node, const std::string& key, const Description& about,
+          Percent& value) {
+  const auto* text = scalar_of(reader, node, key);
+  if (text == nullptr) { return; }
+  const auto parsed = parse_percent(*text);
+  if (!parsed) {
+    reader.report.problem(node.at, key, "takes 0% to 100%, not " + quote(*text));
+  } else if (is_in_range(reader, node, key, about, parsed->value)) {
+    value = *parsed;
+  }
+}
+
+void read(Reader& reader, const Node& node, const std::string& key, const Description& about,
           std::vector<std::string>& value) {
   if (is_list(reader, node, key)) { read_texts(reader, node, key, about, value); }
 }
@@ -243,7 +255,10 @@ Node write(const std::optional<bool>& value) { return value ? write(*value) : No
 Node write(std::uint32_t value) { return Node::scalar(std::to_string(value)); }
 Node write(std::uint64_t bytes) { return Node::scalar(size_text(bytes)); }
 Node write(milliseconds value) { return Node::scalar(duration_text(value)); }
-Node write(const Rate& value) { return Node::scalar(rate_text(value)); }
+Node write(const Rate& value) {
+  return value.window.count() == 0 ? Node{} : Node::scalar(rate_text(value));
+}
+Node write(const Percent& value) { return Node::scalar(std::to_string(value.value) + "%"); }
 
 Node write(const Fraction& value) { return Node::scalar(fraction_text(value)); }
 

@@ -18,7 +18,7 @@
 namespace config {
 
 enum class Kind {
-  text, file, secret, boolean, integer, fraction, duration, size, rate, choice,
+  text, file, secret, boolean, integer, fraction, duration, size, rate, percent, choice,
   path_or_false,  // one of our endpoints
   list,           // of `element`
   map,            // free names to `element`
@@ -59,6 +59,7 @@ void read(Reader&, const Node&, const std::string& key, const Description&, std:
 void read(Reader&, const Node&, const std::string& key, const Description&, milliseconds& value);
 void read(Reader&, const Node&, const std::string& key, const Description&, Rate& value);
 void read(Reader&, const Node&, const std::string& key, const Description&, Fraction& value);
+void read(Reader&, const Node&, const std::string& key, const Description&, Percent& value);
 void read(Reader&, const Node&, const std::string& key, const Description&,
           std::vector<std::string>& value);
 void read(Reader&, const Node&, const std::string& key, const Description&,
@@ -80,6 +81,7 @@ std::optional<std::size_t> read_choice(Reader&, const Node&, const std::string& 
 [[nodiscard]] Node write(milliseconds value);
 [[nodiscard]] Node write(const Rate& value);
 [[nodiscard]] Node write(const Fraction& value);
+[[nodiscard]] Node write(const Percent& value);
 [[nodiscard]] Node write(const std::vector<std::string>& value);
 [[nodiscard]] Node write(const std::map<std::string, std::string>& value);
 [[nodiscard]] Node write(const std::map<std::string, std::vector<std::string>>& value);
@@ -92,6 +94,7 @@ std::optional<std::size_t> read_choice(Reader&, const Node&, const std::string& 
 [[nodiscard]] inline Kind kind_of(milliseconds) { return Kind::duration; }
 [[nodiscard]] inline Kind kind_of(const Rate&) { return Kind::rate; }
 [[nodiscard]] inline Kind kind_of(const Fraction&) { return Kind::fraction; }
+[[nodiscard]] inline Kind kind_of(const Percent&) { return Kind::percent; }
 [[nodiscard]] inline Kind kind_of(const std::vector<std::string>&) { return Kind::list; }
 template <typename Value>
 [[nodiscard]] Kind kind_of(const std::map<std::string, Value>&) { return Kind::map; }

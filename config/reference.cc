@@ -56,6 +56,7 @@ std::string kind_text(const Description& about, Kind kind) {
     case Kind::size: return "size";
     case Kind::rate: return "rate";
     case Kind::fraction: return "0 to 1";
+    case Kind::percent: return "percentage";
     case Kind::path_or_false: return "path or `false`";
     case Kind::section: return "section";
     case Kind::list: return "list of " + kind_text(about, about.element);

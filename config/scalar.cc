@@ -102,6 +102,13 @@ std::optional<Rate> parse_rate(std::string_view text) {
   return Rate{static_cast<std::uint32_t>(*count), *window};
 }
 
+std::optional<Percent> parse_percent(std::string_view text) {
+  if (text.empty() || text.back() != '%') { return std::nullopt; }
+  const auto number = parse_integer(text.substr(0, text.size() - 1));
+  if (!number || *number > 100) { return std::nullopt; }
+  return Percent{static_cast<std::uint32_t>(*number)};
+}
+
 std::string duration_text(milliseconds duration) {
   auto rest = static_cast<std::uint64_t>(duration.count());
   if (rest == 0) { return "0s"; }

@@ -1,6 +1,6 @@
-// Scalars as gatehouse.yaml spells them: strict decimal integers, durations, sizes and rates, read
-// and written. Nothing is guessed: `010`, `yes`, `+5`, `1_000` and a bare `30` for a duration are
-// refused, because YAML libraries disagree about each of them. Pure; any thread.
+// Scalars as gatehouse.yaml spells them: strict decimal integers, durations, sizes, rates and
+// percentages, read and written. Nothing is guessed: `010`, `yes`, `+5`, `1_000` and a bare `30`
+// for a duration are refused, because YAML libraries disagree about each of them. Pure; any thread.
 #pragma once
 
 #include <chrono>
@@ -25,6 +25,8 @@ namespace config {
 [[nodiscard]] std::optional<Rate> parse_rate(std::string_view text);
 // `0`, `1`, or `0.25` with up to six digits.
 [[nodiscard]] std::optional<Fraction> parse_fraction(std::string_view text);
+// `20%`, at most 100.
+[[nodiscard]] std::optional<Percent> parse_percent(std::string_view text);
 
 // The shortest spelling that the functions above read back as the same value.
 [[nodiscard]] std::string duration_text(milliseconds duration);

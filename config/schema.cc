@@ -51,6 +51,7 @@ json::object form_of(const Description& about, Kind kind) {
     case Kind::size: return reference("size");
     case Kind::rate: return reference("rate");
     case Kind::fraction: return with_variable({{"type", "number"}, {"minimum", 0}, {"maximum", 1}});
+    case Kind::percent: return reference("percent");
     case Kind::choice: return choice_of(about);
     case Kind::path_or_false:
       return {{"anyOf", json::array{json::object{{"type", "string"}},
@@ -117,6 +118,7 @@ json::object definitions() {
       {"duration", pattern("^(?=.)([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$")},
       {"size", pattern("^[0-9]+(B|KiB|MiB|GiB)$")},
       {"rate", pattern("^[0-9]+/([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$")},
+      {"percent", with_variable({{"type", "string"}, {"pattern", "^(100|[1-9]?[0-9])%$"}})},
   };
 }
 

@@ -17,6 +17,8 @@ struct Words<Paths> {
 
 namespace {
 
+using namespace std::chrono_literals;
+
 Section<Require> require_keys() {
   using T = Require;
   return {
@@ -24,6 +26,24 @@ Section<Require> require_keys() {
       key("scopes", &T::scopes, "The token has any of these scopes."),
       key("claims", &T::claims,
           "Claims by name; each must have the value, or any value of a list."),
+  };
+}
+
+Section<Retry> retry_keys() {
+  using T = Retry;
+  return {
+      key("attempts", &T::attempts, "How often a request is sent at most, the first time included.")
+          .range(1, 10)
+          .raising("A failing application gets up to that many times its load, within "
+                   "`retry_budget`."),
+      key("per_try_timeout", &T::per_try_timeout,
+          "From the end of the request to the head of the answer, for each try; 504 after the "
+          "last.")
+          .range(0ms, day)
+          .by_default("`response_timeout` of the upstream"),
+      key("on", &T::on,
+          "What is tried again: `connect` (no connection), `reset` (it broke before the answer), "
+          "`timeout`, and statuses of 500 and above."),
   };
 }
 
@@ -57,7 +77,10 @@ Section<Route> route_keys() {
       later<T>("csrf", "Cross-site request protection of this rule."),
       later<T>("cors", "Cross-origin answers of this rule."),
       later<T>("rate_limit", "How many requests a client may send."),
-      later<T>("retry", "Sending a failed request again."),
+      section("retry", &T::retry, retry_keys(),
+              "Sending a request again, to another endpoint where there is one: GET, HEAD, PUT, "
+              "DELETE and OPTIONS of which no body byte was sent. Never POST."),
+      later<T>("trailers", "Passing trailers on."),
       later<T>("close_code", "The websocket close code of a revoked session."),
   };
 }

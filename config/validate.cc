@@ -37,6 +37,7 @@ void check_tracing(const Config& config, Report& report) {
 void validate(const Config& config, Report& report) {
   check_outside(config, report);
   validate_listening(config, report);
+  validate_upstreams(config, report);
   validate_answers(config, report);
   validate_routes(config, report);
   validate_tokens(config, report);

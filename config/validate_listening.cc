@@ -1,4 +1,4 @@
-// Rules about the addresses we listen on and those of the application.
+// Rules about the addresses we listen on.
 #include <map>
 #include <string>
 
@@ -44,43 +44,8 @@ void check_addresses(const Config& config, Report& report) {
   }
 }
 
-bool is_upstream_name(const std::string& name) {
-  return !name.empty() && name.size() <= 64 &&
-         name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
-             == std::string::npos;
-}
-
-void check_upstreams(const Config& config, Report& report) {
-  if (config.upstreams.empty()) { report.problem("upstreams", "needs at least one upstream"); }
-  bool has_app = config.upstreams.size() <= 1;
-  for (const auto& upstream : config.upstreams) {
-    const auto key = child_key("upstreams", upstream.name);
-    const auto endpoints = child_key(key, "endpoints");
-    has_app = has_app || upstream.name == "app";
-    if (!is_upstream_name(upstream.name)) {
-      report.problem(key, "has a name of other than 1 to 64 letters, digits, `_` and `-`");
-    }
-    if (upstream.endpoints.empty()) {
-      report.problem(endpoints, "needs an endpoint");
-    } else if (upstream.endpoints.size() > 1) {
-      report.problem(endpoints, "more than one endpoint is not supported yet");
-    }
-    for (std::size_t i = 0; i < upstream.endpoints.size(); ++i) {
-      if (auto wrong = check_upstream_endpoint(upstream.endpoints[i]); !wrong.empty()) {
-        report.problem(item_key(endpoints, i), std::move(wrong));
-      }
-    }
-  }
-  if (!has_app) {
-    report.problem("upstreams", "needs one named `app` among several: it gets what no route names");
-  }
-}
-
 }  // namespace
 
-void validate_listening(const Config& config, Report& report) {
-  check_addresses(config, report);
-  check_upstreams(config, report);
-}
+void validate_listening(const Config& config, Report& report) { check_addresses(config, report); }
 
 }  // namespace config

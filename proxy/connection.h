@@ -85,9 +85,9 @@ class Connection : public ConnectionHook {
 
   // A connection to the application that carries an identity of its own (NTLM, Negotiate) belongs
   // to this client alone (SECURITY E07).
-  std::unique_ptr<net::Stream> pinned_upstream;
   LocalRuntimeRef pinned_local;  // the runtime in which `pinned_index` has its meaning
   std::size_t pinned_index = 0;
+  Lease pinned_upstream;  // behind the runtime, which its upstream is part of
 
  private:
   void begin_idle();

@@ -151,6 +151,7 @@ net::Task<void> perform_forward(WorkerState& worker, Connection& connection, Exc
   if (forwarded.failure == Failure::client_closed) co_return;
   Reply reply = endpoints::error_reply(status_of(forwarded.failure), name(forwarded.failure),
                                        "The application did not answer as it should.");
+  if (reply.status == 503) reply.headers += "Retry-After: 1\r\n";
   co_await connection.reply(exchange, reply);
 }
 

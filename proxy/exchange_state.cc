@@ -30,6 +30,7 @@ void Exchange::next() {
   upstream_duration = std::chrono::microseconds{-1};
   status = 0;
   bytes_out = 0;
+  target.reset();
   upstream = {};
   reason = {};
   user.clear();

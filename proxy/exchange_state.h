@@ -43,7 +43,8 @@ struct Exchange {
   std::chrono::microseconds upstream_duration{-1};
   int status = 0;               // what the client was told; 0: nothing
   std::uint64_t bytes_out = 0;  // body bytes that went to the client
-  std::string_view upstream;    // address of the endpoint that was asked
+  TargetRef target;             // the endpoint that was asked last
+  std::string_view upstream;    // its address
   std::string_view reason;      // why it was refused or failed; a literal or an enum's name
   std::string user;             // set by our endpoints; otherwise the token's
   std::string session_id;

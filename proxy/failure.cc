@@ -7,6 +7,12 @@ std::string_view name(Failure failure) {
   switch (failure) {
     case Failure::none:
       return "";
+    case Failure::upstream_unresolved:
+      return "upstream_unresolved";
+    case Failure::upstream_unavailable:
+      return "upstream_unavailable";
+    case Failure::upstream_overloaded:
+      return "upstream_overloaded";
     case Failure::connect_refused:
       return "upstream_connect_failed";
     case Failure::connect_timeout:
@@ -15,6 +21,8 @@ std::string_view name(Failure failure) {
       return "upstream_closed";
     case Failure::upstream_timeout:
       return "upstream_timeout";
+    case Failure::retryable_status:
+      return "upstream_status";
     case Failure::bad_response:
       return "upstream_bad_response";
     case Failure::bad_request_body:
@@ -36,6 +44,9 @@ int status_of(Failure failure) {
     case Failure::connect_timeout:
     case Failure::upstream_timeout:
       return 504;
+    case Failure::upstream_unavailable:
+    case Failure::upstream_overloaded:
+      return 503;
     case Failure::bad_request_body:
       return 400;
     case Failure::request_body_timeout:

@@ -1,28 +1,13 @@
-// Forwarding; see forward.h. Read it from the bottom: forward() is the order of things, the classes
-// above it are its steps.
+// Forwarding; see forward.h.
 #include "proxy/forward.h"
 
-#include <algorithm>
-#include <array>
-#include <boost/asio/error.hpp>
-#include <charconv>
-#include <optional>
-
-#include "proxy/http/guard.h"
-#include "proxy/net/child.h"
-#include "proxy/tunnel.h"
-#include "proxy/upstream_request.h"
+#include "proxy/attempt.h"
+#include "proxy/net/timer.h"
 
 namespace proxy {
 namespace {
 
-using http::BodyKind;
 using std::chrono::milliseconds;
-
-// While we wait for an answer we look now and then whether somebody is still waiting for it.
-constexpr milliseconds client_check{1'000};
-// Interim answers of one exchange; an endless row of them is an attack (SECURITY D27).
-constexpr int interim_max = 16;
 
 bool is_idempotent(http::Method method) {
   switch (method) {
@@ -37,402 +22,86 @@ bool is_idempotent(http::Method method) {
   }
 }
 
-bool is_interim(const http::ResponseHead& response) {
-  return response.status < 200 && response.status != 101;
-}
-
-bool is_event_stream(const http::ResponseHead& response) {
-  constexpr std::string_view type = "text/event-stream";
-  const std::string_view value = response.value(http::HeaderId::content_type);
-  return value.size() >= type.size() &&
-         http::equal_ignoring_case(value.substr(0, type.size()), type);
-}
-
-// One try of an exchange with the application.
-class Attempt {
+// Whether a request goes out again, and how.
+class Retries {
  public:
-  Attempt(WorkerState& worker, Connection& connection, Exchange& exchange, Upstream& upstream)
-      : worker_(worker), connection_(connection), exchange_(exchange), upstream_(upstream) {}
-
-  net::Task<Failure> run(bool fresh);
-  // Whether the failure may be answered by trying again on a new connection (SECURITY P15).
-  [[nodiscard]] bool may_retry(Failure failure) const {
-    return failure == Failure::upstream_closed && reused_ && !got_bytes_ && !body_taken_ &&
-           is_idempotent(exchange_.request.method);
+  Retries(const Exchange& exchange, Upstream& upstream)
+      : rule_(exchange.decision.route->retry),
+        upstream_(upstream),
+        is_idempotent_(is_idempotent(exchange.request.method)) {
+    plan_.is_last = !is_idempotent_ || rule_.attempts <= 1;
   }
-  [[nodiscard]] bool answer_started() const { return answer_started_; }
+  ~Retries() {
+    if (plan_.holds_retry) upstream_.end_retry();
+  }
+  Retries(const Retries&) = delete;
+  Retries& operator=(const Retries&) = delete;
+
+  [[nodiscard]] Attempt::Plan& plan() { return plan_; }
+  // Puts the next try into the plan. `failed` is the endpoint of the last one.
+  [[nodiscard]] bool allow(const Attempt& attempt, Failure failure, const TargetRef& failed);
+  // Where the same endpoint is asked again, it gets a moment.
+  [[nodiscard]] bool has_pause() const { return pause_ > milliseconds{0}; }
+  [[nodiscard]] milliseconds pause() const { return pause_; }
 
  private:
-  bool take_waiting_connection();
-  net::Task<Failure> connect();
-  Failure prepare_request(net::Pieces& pieces);
-  net::Task<void> upload_rest();
-  net::Task<void> stop_upload();
-  [[nodiscard]] bool uploading() const { return upload_ && upload_->running(); }
-  net::Task<Failure> read_head();
-  net::Task<Failure> send_interim();
-  void prepare_answer(net::Pieces& pieces, BodyPiece& piece, bool& ready);
-  net::Task<Failure> ask(bool fresh);
-  net::Task<Failure> answer();
-  net::Task<BodyPiece> next_piece();
-  net::Task<Failure> relay_answer(net::Pieces pieces, BodyPiece piece, bool ready);
-  net::Task<Failure> switch_protocols();
-  void append_answer_head(BodyKind kind);
-  BodyKind downstream_kind() const;
-  void settle();
+  [[nodiscard]] bool wants(Failure failure) const;
 
-  WorkerState& worker_;
-  Connection& connection_;
-  Exchange& exchange_;
+  const RetryRule& rule_;
   Upstream& upstream_;
-  std::unique_ptr<net::Stream> stream_;
-  BodyFramer request_framer_;
-  BodyFramer response_framer_;
-  std::optional<net::Child> upload_;  // only where the body does not fit the first write
-  Failure upload_failure_ = Failure::none;
-  bool reused_ = false;
-  bool got_bytes_ = false;       // of an answer
-  bool body_taken_ = false;      // a byte of the request's body has gone out
-  bool request_sent_ = false;    // completely
-  bool answer_started_ = false;  // towards the client
-  bool client_left_ = false;
-  bool pinned_ = false;  // the connection belongs to this client alone
-  bool upload_stopped_ = false;
+  const bool is_idempotent_;
+  Attempt::Plan plan_;
+  std::uint32_t attempts_ = 1;
+  milliseconds pause_{0};
+  bool stale_before_ = false;  // a stale connection was found already
 };
 
-Failure upstream_failure(const boost::system::error_code& error) {
-  return error == boost::asio::error::timed_out ? Failure::upstream_timeout
-                                                : Failure::upstream_closed;
-}
-
-// A connection that waits for the next request, if there is one.
-bool Attempt::take_waiting_connection() {
-  reused_ = true;
-  if (connection_.pinned_upstream && connection_.pinned_local == exchange_.local &&
-      connection_.pinned_index == exchange_.decision.route->upstream) {
-    stream_ = std::move(connection_.pinned_upstream);
-    pinned_ = !stream_->has_input();
-    if (pinned_) return true;
-  }
-  for (;;) {
-    stream_ = upstream_.take_idle();
-    if (!stream_) break;
-    // An idle connection has nothing to say. If it does, it is either over or holds bytes that
-    // would be taken for the answer to this request (SECURITY D27, X-07).
-    if (!stream_->has_input()) return true;
-  }
-  reused_ = false;
-  return false;
-}
-
-net::Task<Failure> Attempt::connect() {
-  net::ConnectResult connected = co_await upstream_.connect();
-  if (!connected.stream) {
-    const bool late = connected.error == boost::asio::error::timed_out;
-    co_return late ? Failure::connect_timeout : Failure::connect_refused;
-  }
-  stream_ = std::move(connected.stream);
-  count(Metric::upstream_connections_opened);
-  co_return Failure::none;
-}
-
-// The head and what is there of the body go out in one write; the rest goes beside the answer.
-Failure Attempt::prepare_request(net::Pieces& pieces) {
-  const http::Body body = exchange_.request.body;
-  write_upstream_head(exchange_, upstream_, exchange_.out);
-  pieces.add(exchange_.out.view());
-  request_framer_.start(body.kind);
-  if (body.kind == BodyKind::none) {
-    request_sent_ = true;
-    return Failure::none;
-  }
-  BodyPiece first;
-  if (exchange_.request_body.next_buffered(first)) {
-    if (first.outcome == BodyPiece::Outcome::malformed) return Failure::bad_request_body;
-    const std::uint64_t limit = exchange_.local->runtime->config.limits.request_body;
-    if (limit != 0 && exchange_.request_body.bytes() > limit) {
-      return Failure::request_body_too_large;
-    }
-    body_taken_ = true;
-    request_framer_.add(first.data, first.end, pieces);
-  }
-  request_sent_ = exchange_.request_body.at_end();
-  return Failure::none;
-}
-
-net::Task<void> Attempt::upload_rest() {
-  const std::uint64_t limit = exchange_.local->runtime->config.limits.request_body;
-  for (;;) {
-    const BodyPiece piece = co_await connection_.read_body(exchange_);
-    if (upload_stopped_) co_return;
-    if (piece.outcome != BodyPiece::Outcome::data) {
-      const bool late = piece.error == boost::asio::error::timed_out;
-      const bool malformed = piece.outcome == BodyPiece::Outcome::malformed;
-      upload_failure_ = malformed ? Failure::bad_request_body
-                                  : (late ? Failure::request_body_timeout : Failure::client_closed);
-      break;
-    }
-    if (limit != 0 && exchange_.request_body.bytes() > limit) {
-      upload_failure_ = Failure::request_body_too_large;
-      break;
-    }
-    body_taken_ = true;
-    net::Pieces pieces;
-    request_framer_.add(piece.data, piece.end, pieces);
-    const auto error = co_await stream_->write_all(pieces, upstream_.config().stream_idle_timeout);
-    if (error) {
-      // The application may have answered already and closed its side; the answer decides.
-      co_return;
-    }
-    if (piece.end) {
-      request_sent_ = true;
-      co_return;
-    }
-  }
-  // Without the body there will be no answer worth waiting for.
-  stream_->cancel_read();
-}
-
-// After the answer: an upload that still runs is given up, and with it the upstream connection.
-net::Task<void> Attempt::stop_upload() {
-  if (!uploading()) co_return;
-  // A cancel reaches only what waits at this moment; the flag and the close reach what begins
-  // later.
-  upload_stopped_ = true;
-  stream_->close();
-  connection_.stream().cancel_read();
-  co_await upload_->join();
-}
-
-net::Task<Failure> Attempt::read_head() {
-  milliseconds left = upstream_.config().response_timeout;
-  while (exchange_.response.bytes.empty() ||
-         exchange_.response_parser.feed(exchange_.response) != http::Progress::complete) {
-    if (exchange_.response_parser.error() != http::ParseError::none) {
-      co_return Failure::bad_response;
-    }
-    if (upload_failure_ != Failure::none) co_return upload_failure_;
-    if (left <= milliseconds{0}) co_return Failure::upstream_timeout;
-    const milliseconds slice = std::min(left, client_check);
-    const auto room = exchange_.response.bytes.reserve(http::Buffer::block_bytes / 2);
-    const net::IoResult got = co_await stream_->read_some(room, slice);
-    if (upload_failure_ != Failure::none) co_return upload_failure_;
-    if (!got.error) {
-      exchange_.response.bytes.commit(got.bytes);
-      got_bytes_ = true;
-    } else if (got.error != boost::asio::error::timed_out) {
-      co_return Failure::upstream_closed;
-    } else if (uploading()) {
-      // The clock starts when the request has been sent, not while a long upload is under way.
-      left = upstream_.config().response_timeout;
-    } else {
-      left -= slice;
-      if (connection_.stream().peer_closed()) co_return Failure::client_closed;
-    }
-  }
-  const auto error =
-      http::check_response(exchange_.response, exchange_.request.method, exchange_.decision.tunnel);
-  co_return error == http::ParseError::none ? Failure::none : Failure::bad_response;
-}
-
-// 100 is ours to send; 103 and others are passed on to clients that know them.
-net::Task<Failure> Attempt::send_interim() {
-  http::ResponseHead& response = exchange_.response;
-  if (response.status != 100 && exchange_.request.version_minor > 0) {
-    http::Buffer& out = exchange_.out;
-    out.clear();
-    append_status_line(response, out);
-    HeaderPolicy::append_response_fields(response, out);
-    out.append("\r\n");
-    const net::Pieces pieces(out.view());
-    const bool written = co_await connection_.write(pieces);
-    if (!written) co_return Failure::client_closed;
-  }
-  response.bytes.consume(response.head_size);
-  response.clear();
-  exchange_.response_parser.reset();
-  co_return Failure::none;
-}
-
-BodyKind Attempt::downstream_kind() const {
-  const BodyKind kind = exchange_.response.body.kind;
-  if (kind == BodyKind::none || kind == BodyKind::length) return kind;
-  return exchange_.request.version_minor > 0 ? BodyKind::chunked : BodyKind::until_close;
-}
-
-void Attempt::append_answer_head(BodyKind kind) {
-  http::Buffer& out = exchange_.out;
-  const http::ResponseHead& response = exchange_.response;
-  out.clear();
-  append_status_line(response, out);
-  HeaderPolicy::append_response_fields(response, out);
-  // HEAD and 304 keep the length of the answer they stand for (RFC 9110 section 8.6).
-  const std::string_view length = response.value(http::HeaderId::content_length);
-  if (kind == BodyKind::chunked) {
-    out.append("Transfer-Encoding: chunked\r\n");
-  } else if (kind == BodyKind::length) {
-    append_content_length(response.body.length, out);
-  } else if (kind == BodyKind::none && !length.empty() && response.status != 204) {
-    out.append("Content-Length: ");
-    out.append(length);
-    out.append("\r\n");
-  }
-  out.append(connection_.persistence_line(exchange_));
-  out.append("\r\n");
-}
-
-// The head and what came with it of the body: nearly always the whole answer.
-void Attempt::prepare_answer(net::Pieces& pieces, BodyPiece& piece, bool& ready) {
-  http::ResponseHead& response = exchange_.response;
-  const BodyKind kind = downstream_kind();
-  if (kind == BodyKind::until_close) connection_.close_after_this();
-  append_answer_head(kind);
-  exchange_.response_body.start(*stream_, response.body, response.bytes, response.head_size,
-                                exchange_.relay_down);
-  response_framer_.start(kind);
-  pieces.add(exchange_.out.view());
-  ready = exchange_.response_body.next_buffered(piece);
-  if (ready && piece.outcome == BodyPiece::Outcome::data && kind != BodyKind::none) {
-    response_framer_.add(piece.data, piece.end, pieces);
-  }
-  exchange_.bytes_out = piece.data.size();
-}
-
-// The next piece of the answer's body. While there is none, we look now and then whether somebody
-// is still waiting for it.
-net::Task<BodyPiece> Attempt::next_piece() {
-  milliseconds left = upstream_.config().stream_idle_timeout;
-  for (;;) {
-    const milliseconds slice = std::min(left, client_check);
-    BodyPiece piece = co_await exchange_.response_body.next(slice);
-    left -= slice;
-    const bool is_quiet =
-        piece.outcome == BodyPiece::Outcome::failed && piece.error == boost::asio::error::timed_out;
-    if (!is_quiet || left <= milliseconds{0}) co_return piece;
-    if (upload_failure_ != Failure::none) co_return piece;
-    if (!uploading() && connection_.stream().peer_closed()) {
-      client_left_ = true;
-      co_return piece;
-    }
+bool Retries::wants(Failure failure) const {
+  switch (failure) {
+    case Failure::connect_refused:
+    case Failure::connect_timeout:
+      return rule_.on_connect;
+    case Failure::upstream_closed:
+      return rule_.on_reset;
+    case Failure::upstream_timeout:
+      return rule_.on_timeout;
+    case Failure::retryable_status:
+      return true;
+    default:
+      return false;
   }
 }
 
-// Writes what is there and goes on with the rest of the body. `ready`: `piece` has been framed.
-net::Task<Failure> Attempt::relay_answer(net::Pieces pieces, BodyPiece piece, bool ready) {
-  // An event stream ends with its session, not with the token that opened it.
-  std::optional<SessionStreamGuard> session;
-  if (is_event_stream(exchange_.response)) {
-    session.emplace(worker_, exchange_, connection_, *stream_);
+bool Retries::allow(const Attempt& attempt, Failure failure, const TargetRef& failed) {
+  if (!is_idempotent_ || !attempt.is_repeatable()) return false;
+  pause_ = milliseconds{0};
+  if (attempt.was_stale(failure) && !stale_before_) {
+    stale_before_ = plan_.fresh = true;
+    return true;
   }
-  if (session && session->revoked()) co_return Failure::session_ended;
-  const BodyKind kind = downstream_kind();
-  for (;;) {
-    if (ready && piece.outcome == BodyPiece::Outcome::malformed) co_return Failure::bad_response;
-    // The head goes out at once, even where the body takes its time (server-sent events).
-    answer_started_ = true;
-    exchange_.status = exchange_.response.status;
-    const bool written = co_await connection_.write(pieces);
-    if (!written) co_return Failure::client_closed;
-    if (ready && piece.end) co_return Failure::none;
-    piece = co_await next_piece();
-    ready = true;
-    if (session && session->revoked()) co_return Failure::session_ended;
-    if (client_left_) co_return Failure::client_closed;
-    if (upload_failure_ != Failure::none) co_return upload_failure_;
-    if (piece.outcome == BodyPiece::Outcome::failed) co_return upstream_failure(piece.error);
-    pieces = net::Pieces();
-    if (kind != BodyKind::none) response_framer_.add(piece.data, piece.end, pieces);
-    exchange_.bytes_out += piece.data.size();
+  if (attempts_ >= rule_.attempts || !wants(failure)) return false;
+  plan_.holds_retry = plan_.holds_retry || upstream_.begin_retry();
+  if (!plan_.holds_retry) return false;
+  ++attempts_;
+  plan_.is_last = attempts_ == rule_.attempts;
+  plan_.fresh = true;
+  plan_.tried.add(failed);
+  if (!upstream_.has_other(plan_.tried)) {
+    plan_.tried.clear();
+    pause_ = net::Wheel::tick_length * attempts_;
   }
+  return true;
 }
 
-net::Task<Failure> Attempt::switch_protocols() {
-  http::Buffer& out = exchange_.out;
-  out.clear();
-  append_status_line(exchange_.response, out);
-  HeaderPolicy::append_response_fields(exchange_.response, out);
-  out.append("Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
-  exchange_.status = 101;
-  answer_started_ = true;
-  connection_.close_after_this();
-  co_return co_await run_tunnel(worker_, connection_, exchange_, *stream_,
-                                upstream_.config().stream_idle_timeout);
+void forget_answer(Exchange& exchange) {
+  exchange.response.clear();
+  exchange.response.bytes.clear();
+  exchange.response_parser.reset();
 }
 
-// Whether the connection to the application may serve another request: only if this one is
-// provably over on both sides (SECURITY P13, D28).
-void Attempt::settle() {
-  const http::ResponseHead& response = exchange_.response;
-  const bool clean = request_sent_ && !upload_stopped_ && response.keep_alive &&
-                     exchange_.response_body.at_end() && exchange_.response_body.rest().empty() &&
-                     response.body.kind != BodyKind::until_close && response.status != 101;
-  if (!clean) {
-    stream_->close();
-    return;
-  }
-  // Once it has carried an identity it does so for good, whatever the later requests look like.
-  if (pinned_ || carries_connection_identity(exchange_)) {
-    connection_.pinned_upstream = std::move(stream_);
-    connection_.pinned_local = exchange_.local;
-    connection_.pinned_index = exchange_.decision.route->upstream;
-    return;
-  }
-  upstream_.give_back(std::move(stream_));
-}
-
-// From a connection to the head of the final answer.
-net::Task<Failure> Attempt::ask(bool fresh) {
-  Failure failure = Failure::none;
-  if (fresh || !take_waiting_connection()) {
-    failure = co_await connect();
-    if (failure != Failure::none) co_return failure;
-  }
-  net::Pieces pieces;
-  failure = prepare_request(pieces);
-  if (failure != Failure::none) co_return failure;
-  if (!stream_->try_write(pieces)) {
-    const auto error = co_await stream_->write_all(pieces, upstream_.config().stream_idle_timeout);
-    if (error) co_return upstream_failure(error);
-  }
-  if (!request_sent_) {
-    upload_.emplace(worker_.executor);
-    upload_->start(upload_rest());
-  }
-  failure = co_await read_head();
-  for (int interim = 0; failure == Failure::none && is_interim(exchange_.response); ++interim) {
-    if (interim == interim_max) co_return Failure::bad_response;
-    failure = co_await send_interim();
-    if (failure != Failure::none) co_return failure;
-    failure = co_await read_head();
-  }
-  co_return failure;
-}
-
-net::Task<Failure> Attempt::answer() {
-  if (exchange_.response.status == 101) co_return co_await switch_protocols();
-  net::Pieces pieces;
-  BodyPiece piece;
-  bool ready = false;
-  prepare_answer(pieces, piece, ready);
-  const bool is_whole = ready && piece.end && piece.outcome == BodyPiece::Outcome::data;
-  if (is_whole) {
-    answer_started_ = true;
-    exchange_.status = exchange_.response.status;
-    if (connection_.stream().try_write(pieces)) co_return Failure::none;
-  }
-  co_return co_await relay_answer(pieces, piece, ready);
-}
-
-net::Task<Failure> Attempt::run(bool fresh) {
-  Failure failure = co_await ask(fresh);
-  if (failure == Failure::none) failure = co_await answer();
-  if (uploading()) co_await stop_upload();
-  if (failure == Failure::none) {
-    settle();
-  } else if (stream_) {
-    stream_->close();
-  }
-  co_return failure;
+net::Task<void> rest(const net::Executor& executor, milliseconds time) {
+  net::Timer timer(executor, time);
+  co_await timer.async_wait(net::as_result);
 }
 
 }  // namespace
@@ -440,22 +109,21 @@ net::Task<Failure> Attempt::run(bool fresh) {
 net::Task<Forwarded> forward(WorkerState& worker, Connection& connection, Exchange& exchange) {
   Forwarded result;
   Upstream& upstream = *exchange.local->upstreams[exchange.decision.route->upstream];
-  exchange.upstream = upstream.config().endpoints.front();
-  bool retry = false;
-  {
-    Attempt attempt(worker, connection, exchange, upstream);
-    result.failure = co_await attempt.run(false);
-    result.answer_started = attempt.answer_started();
-    retry = attempt.may_retry(result.failure);
+  Retries retries(exchange, upstream);
+  for (;;) {
+    bool again = false;
+    {
+      Attempt attempt(worker, connection, exchange, upstream);
+      result.failure = co_await attempt.run(retries.plan());
+      result.answer_started = attempt.answer_started();
+      if (result.failure == Failure::none) break;
+      again = retries.allow(attempt, result.failure, exchange.target);
+    }
+    if (!again) break;
+    forget_answer(exchange);
+    if (retries.has_pause()) co_await rest(worker.executor, retries.pause());
   }
-  if (retry) {
-    exchange.response.clear();
-    exchange.response.bytes.clear();
-    exchange.response_parser.reset();
-    Attempt attempt(worker, connection, exchange, upstream);
-    result.failure = co_await attempt.run(true);
-    result.answer_started = attempt.answer_started();
-  }
+  if (exchange.target) exchange.upstream = exchange.target->name;
   exchange.upstream_duration = std::chrono::duration_cast<std::chrono::microseconds>(
       std::chrono::steady_clock::now() - exchange.began);
   co_return result;

@@ -1,6 +1,5 @@
-// One request to the application and its answer back: the head rebuilt from typed parts, bodies
-// relayed both ways at the same time with one buffer each, the retry rule, and the tunnel behind a
-// WebSocket handshake.
+// One request to the application and its answer back, in one try or, where the method and the route
+// allow it, in several (SECURITY P15); attempt.h is one of them.
 // Runs on the worker's thread; the exchange and the connection outlive it.
 #pragma once
 

@@ -14,10 +14,10 @@ constexpr std::array<std::string_view, 8> endpoint_labels{
 }  // namespace
 
 LocalRuntime::LocalRuntime(std::shared_ptr<const Runtime> shared, const net::Executor& executor,
-                           net::Wheel& wheel)
+                           net::Wheel& wheel, unsigned workers)
     : runtime(std::move(shared)), tokens(runtime->config.tokens.cache_entries) {
   for (const config::Upstream& upstream : runtime->config.upstreams) {
-    upstreams.push_back(std::make_unique<Upstream>(upstream, executor, wheel));
+    upstreams.push_back(std::make_unique<Upstream>(upstream, executor, wheel, workers));
     upstream_metrics_.emplace_back(upstream.name);
   }
   for (const Route& route : runtime->routes.routes()) route_metrics_.emplace_back(route.name);

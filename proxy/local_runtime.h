@@ -20,7 +20,7 @@ namespace proxy {
 // Counted without atomics; an exchange holds one from its head to its access line.
 struct LocalRuntime : boost::intrusive_ref_counter<LocalRuntime, boost::thread_unsafe_counter> {
   LocalRuntime(std::shared_ptr<const Runtime> shared, const net::Executor& executor,
-               net::Wheel& wheel);
+               net::Wheel& wheel, unsigned workers);
   std::shared_ptr<const Runtime> runtime;
   auth::TokenCache tokens;                           // dies with the keys that verified them
   std::vector<std::unique_ptr<Upstream>> upstreams;  // index: Route::upstream

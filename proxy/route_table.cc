@@ -65,6 +65,25 @@ std::size_t upstream_index(const config::Config& config, const std::string& name
   return 0;  // the only one: validate.cc refuses anything else
 }
 
+RetryRule retry_rule(const std::optional<config::Retry>& from) {
+  RetryRule rule;
+  if (!from) return rule;
+  rule.attempts = from->attempts;
+  rule.per_try_timeout = from->per_try_timeout;
+  for (const std::string& cause : from->on) {
+    if (cause == "connect") {
+      rule.on_connect = true;
+    } else if (cause == "reset") {
+      rule.on_reset = true;
+    } else if (cause == "timeout") {
+      rule.on_timeout = true;
+    } else {
+      rule.on_status.set(static_cast<std::size_t>(std::stoi(cause) - 500));  // checked
+    }
+  }
+  return rule;
+}
+
 }  // namespace
 
 RouteTable::RouteTable(const config::Config& config) {
@@ -79,6 +98,7 @@ RouteTable::RouteTable(const config::Config& config) {
     route.legacy_paths = from.paths == config::Paths::legacy;
     route.strip_prefix = from.strip_prefix;
     route.requirement = {from.require.groups, from.require.scopes, from.require.claims};
+    route.retry = retry_rule(from.retry);
     route.upstream = upstream_index(config, from.upstream);
     route.at = from.at;
     route.index = routes_.size();

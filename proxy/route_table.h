@@ -3,6 +3,8 @@
 // meant. Immutable after building; matching allocates nothing and uses no regular expressions.
 #pragma once
 
+#include <bitset>
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -14,6 +16,16 @@
 
 namespace proxy {
 
+// When a request may be sent again (SECURITY P15 holds beside it).
+struct RetryRule {
+  std::uint32_t attempts = 1;                      // the first included
+  std::chrono::milliseconds per_try_timeout{0};    // 0: the upstream's response_timeout
+  bool on_connect = false;
+  bool on_reset = false;
+  bool on_timeout = false;
+  std::bitset<100> on_status;  // 500 to 599
+};
+
 struct Route {
   std::string name;
   std::string host;                   // lower case, no trailing dot; empty: any
@@ -24,6 +36,7 @@ struct Route {
   bool legacy_paths = false;
   std::string strip_prefix;  // "/api"; empty: none
   auth::Requirement requirement;
+  RetryRule retry;
   std::size_t upstream = 0;  // index into config.upstreams
   std::size_t index = 0;     // of the rule; the default route comes behind the last one
   config::Location at;       // where the rule stands in the file

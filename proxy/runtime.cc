@@ -41,6 +41,7 @@ class Compiler {
   void users(std::shared_ptr<const auth::Users> given);
   void cookies();
   void addresses();
+  void endpoint(const config::Upstream& upstream, const std::string& url, const std::string& key);
   void rules();
 
   const config::Config& config_;
@@ -307,19 +308,24 @@ void Compiler::addresses() {
     }
   }
   for (const config::Upstream& upstream : config_.upstreams) {
-    const std::string key = "upstreams." + upstream.name + ".endpoints[0]";
-    const auto target = upstream_endpoint(upstream.endpoints.front());
-    if (!target) {
-      problem(
-          upstream.at, key,
-          "`" + upstream.endpoints.front() + "` is not of the form http://HOST:PORT or unix:/PATH");
-      continue;
+    for (std::size_t i = 0; i < upstream.endpoints.size(); ++i) {
+      endpoint(upstream, upstream.endpoints[i],
+               "upstreams." + upstream.name + ".endpoints[" + std::to_string(i) + "]");
     }
-    for (const config::Listener& listener : config_.listeners) {
-      const auto own = net::parse_endpoint(listener.address);
-      if (own && reaches(*target, *own)) {
-        problem(upstream.at, key, "is this Gatehouse's own listener " + listener.address);
-      }
+  }
+}
+
+void Compiler::endpoint(const config::Upstream& upstream, const std::string& url,
+                        const std::string& key) {
+  const auto target = upstream_endpoint(url);
+  if (!target) {
+    problem(upstream.at, key, "`" + url + "` is not of the form http://HOST:PORT or unix:/PATH");
+    return;
+  }
+  for (const config::Listener& listener : config_.listeners) {
+    const auto own = net::parse_endpoint(listener.address);
+    if (own && reaches(*target, *own)) {
+      problem(upstream.at, key, "is this Gatehouse's own listener " + listener.address);
     }
   }
 }

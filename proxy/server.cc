@@ -76,6 +76,13 @@ int Server::run() {
   boost::asio::co_spawn(control_->loop(), watch_users_file(), ignore);
   boost::asio::co_spawn(control_->loop(), watch_files(), ignore);
   boost::asio::co_spawn(control_->loop(), export_spans(), ignore);
+  const auto tell = [this](const UpstreamWatch::Task& task) {
+    for (const auto& worker : workers_) {
+      worker->post([&state = worker->state(), task] { task(state); });
+    }
+  };
+  watch_ = std::make_unique<UpstreamWatch>(control_->state(), tell);
+  watch_->begin();
   control_->run();
   finish();
   return 0;
@@ -107,6 +114,7 @@ bool Server::start() {
   hashing_ = std::make_unique<HashPool>(HashPoolOptions{});
   const std::size_t count =
       runtime_->config.workers != 0 ? runtime_->config.workers : default_workers();
+  process_.workers = static_cast<unsigned>(count);
   for (std::size_t i = 0; i < count; ++i) {
     workers_.push_back(std::make_unique<Worker>(*store_, *hashing_, *writer_, runtime_, process_));
   }
@@ -311,6 +319,8 @@ bool Server::install(Compiled compiled, std::string_view what) {
   store_->set_options(store_options(*runtime_));
   for (const auto& worker : workers_) worker->install(runtime_);
   control_->install(runtime_);
+  // Behind the installation, on the same thread.
+  control_->post([this] { watch_->begin(); });
   if (!ended.empty()) {
     boost::asio::co_spawn(control_->loop(), end_sessions_of(std::move(ended)),
                           [](std::exception_ptr) {});

@@ -18,6 +18,7 @@
 #include "proxy/store/memory_store.h"
 #include "proxy/telemetry.h"
 #include "proxy/trace_export.h"
+#include "proxy/upstream_watch.h"
 #include "proxy/worker.h"
 
 namespace proxy {
@@ -69,6 +70,7 @@ class Server {
   std::unique_ptr<store::MemoryStore> store_;
   std::unique_ptr<HashPool> hashing_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  std::unique_ptr<UpstreamWatch> watch_;  // outlives its coroutines on the control loop
   std::unique_ptr<Worker> control_;
   std::unique_ptr<TraceExporter> exporter_;
   std::unique_ptr<net::Signals> signals_;

@@ -29,7 +29,7 @@ void append_content_length(std::uint64_t length, http::Buffer& out) {
   out.append("\r\n");
 }
 
-void write_upstream_head(const Exchange& exchange, const Upstream& upstream, http::Buffer& out) {
+void write_upstream_head(const Exchange& exchange, std::string_view host, http::Buffer& out) {
   const http::RequestHead& request = exchange.request;
   const HeaderPolicy& policy = exchange.local->runtime->header_policy;
   out.clear();
@@ -41,8 +41,7 @@ void write_upstream_head(const Exchange& exchange, const Upstream& upstream, htt
     out.append(request.query);
   }
   out.append(" HTTP/1.1\r\nHost: ");
-  const bool pass_host = upstream.config().preserve_host && !request.authority.empty();
-  out.append(pass_host ? request.authority : std::string_view(upstream.authority()));
+  out.append(host);
   out.append("\r\n");
   const auth::CachedTokenRef& token = exchange.decision.token;
   policy.append_client_fields(request, token != nullptr, out);

@@ -3,15 +3,15 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "proxy/exchange_state.h"
 #include "proxy/http/buffer.h"
-#include "proxy/upstream.h"
 
 namespace proxy {
 
-// The whole request head, replacing what `out` held.
-void write_upstream_head(const Exchange& exchange, const Upstream& upstream, http::Buffer& out);
+// The whole request head with that Host, replacing what `out` held.
+void write_upstream_head(const Exchange& exchange, std::string_view host, http::Buffer& out);
 void append_status_line(const http::ResponseHead& response, http::Buffer& out);
 void append_content_length(std::uint64_t length, http::Buffer& out);
 

@@ -31,8 +31,8 @@ Worker::Worker(store::SessionStore& store, HashPool& hashing, LogWriter& writer,
       metrics_(process.metrics.add_thread()),
       log_(writer, runtime->log),
       state_(loop_->get_executor(), poller_.wheel(), store, hashing, log_, process) {
-  state_.install(
-      LocalRuntimeRef(new LocalRuntime(std::move(runtime), state_.executor, state_.wheel)));
+  state_.install(LocalRuntimeRef(
+      new LocalRuntime(std::move(runtime), state_.executor, state_.wheel, process.workers)));
 }
 
 Worker::~Worker() {
@@ -173,8 +173,8 @@ void Worker::post(std::function<void()> task) { poller_.post(std::move(task)); }
 void Worker::install(std::shared_ptr<const Runtime> runtime) {
   post([this, runtime = std::move(runtime)]() mutable {
     log_.set_options(runtime->log);
-    state_.install(
-        LocalRuntimeRef(new LocalRuntime(std::move(runtime), state_.executor, state_.wheel)));
+    state_.install(LocalRuntimeRef(new LocalRuntime(std::move(runtime), state_.executor,
+                                                    state_.wheel, state_.process.workers)));
   });
 }
 

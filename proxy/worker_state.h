@@ -31,6 +31,7 @@ struct ProcessState {
   std::atomic<std::uint32_t> connections{0};  // client connections of all workers
   MetricsBook metrics;
   SpanQueue spans;
+  unsigned workers = 1;                       // who share bounds; fixed before the first one runs
 };
 
 // A tunnel or event stream that must end when its session does.

@@ -26,7 +26,7 @@ class UpstreamRequest : public ::testing::Test {
     api.strip_prefix = "/api";
     config.routes = {public_route("/public/**"), live, api};
     runtime_ = runtime_of(config);
-    local_ = new LocalRuntime(runtime_, loop_.get_executor(), wheel_);
+    local_ = new LocalRuntime(runtime_, loop_.get_executor(), wheel_, 1);
     auth::AccessClaims claims = claims_of("alice");
     claims.groups = {"staff", "admins"};
     token_ = token_for(*runtime_, claims);
@@ -52,7 +52,9 @@ class UpstreamRequest : public ::testing::Test {
     const Exchange& exchange = received(bytes);
     http::Buffer out;
     out.append("left from the last request");
-    write_upstream_head(exchange, *local_->upstreams[exchange.decision.route->upstream], out);
+    const Upstream& upstream = *local_->upstreams[exchange.decision.route->upstream];
+    write_upstream_head(
+        exchange, upstream.host_for(exchange.request.authority, *upstream.targets().front()), out);
     return std::string(out.view());
   }
 
@@ -150,14 +152,12 @@ TEST_F(UpstreamRequest, AnOldRequestWithoutHostGetsOne) {
   EXPECT_EQ(head.find("X-Forwarded-Host"), std::string::npos);
 }
 
-TEST_F(UpstreamRequest, OtherUpstreamsHaveTheirOwnHost) {
-  const auto authority = [this](std::string url) {
-    const Upstream upstream(upstream_at("x", std::move(url)), loop_.get_executor(), wheel_);
-    return upstream.authority();
-  };
-  EXPECT_EQ(authority("http://app.internal:3000"), "app.internal:3000");
-  EXPECT_EQ(authority("http://[::1]:3000"), "[::1]:3000");
-  EXPECT_FALSE(authority("unix:/run/app.sock").empty());
+TEST_F(UpstreamRequest, AConfiguredHostReplacesTheClients) {
+  config::Config config = small_config();
+  config.upstreams.front().host = "app.internal";
+  compile_again(config);
+  const std::string head = sent("GET /public/a HTTP/1.1\r\nHost: a.example\r\n\r\n");
+  EXPECT_TRUE(head.starts_with("GET /public/a HTTP/1.1\r\nHost: app.internal\r\n")) << head;
 }
 
 TEST_F(UpstreamRequest, AConnectionAuthenticationBindsTheConnection) {  // E07

@@ -42,8 +42,8 @@ class Starter:
         self.keys, self._directories = keys, directories
         self._running, self._backends = [], []
 
-    def backend(self, path=None):
-        backend = Backend(path)
+    def backend(self, path=None, **more):
+        backend = Backend(path, **more)
         self._backends.append(backend)
         return backend
 

@@ -31,7 +31,7 @@ LEVELS = {
     "proxy/client": 5, "proxy/endpoints/": 5,
     "proxy/decide": 6, "proxy/local_runtime": 6,
     "proxy/worker_state": 7,
-    "proxy/upstream_request": 8, "proxy/health": 8,
+    "proxy/upstream_request": 8, "proxy/health": 8, "proxy/upstream_watch": 8,
     "proxy/forward": 9,
     "proxy/exchange": 10,
     "proxy/worker": 11,
@@ -42,7 +42,7 @@ LEVELS = {
 # An exchange and its connection live in a worker's state, which knows them.
 SAME = {"proxy/log_line": "proxy/telemetry", "proxy/event_metrics": "proxy/telemetry",
         "proxy/access_line": "proxy/telemetry",
-        "proxy/tunnel": "proxy/forward",
+        "proxy/tunnel": "proxy/forward", "proxy/attempt": "proxy/forward",
         "proxy/exchange_state": "proxy/worker_state", "proxy/server_metrics": "proxy/server",
         "proxy/server_watch": "proxy/server",
         "proxy/connection": "proxy/worker_state"}

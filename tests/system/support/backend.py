@@ -220,7 +220,7 @@ class Connection:
 class Backend:
     """Listens on a free port (or a unix socket) until stop()."""
 
-    def __init__(self, path=None):
+    def __init__(self, path=None, host="127.0.0.1"):
         self.requests = []
         self.violations = []
         self.connections = []
@@ -233,7 +233,7 @@ class Backend:
         else:
             self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self.socket.bind(("127.0.0.1", 0))
+            self.socket.bind((host, 0))
             self.port = self.socket.getsockname()[1]
             self.url = f"http://127.0.0.1:{self.port}"
         self.socket.listen(512)
