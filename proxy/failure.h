@@ -28,7 +28,7 @@ enum class Failure : std::uint8_t {
 [[nodiscard]] int status_of(Failure failure);
 // Whether the application is to blame: 502 or 504.
 [[nodiscard]] inline bool is_of_upstream(Failure failure) {
-  return status_of(failure) == 502 || status_of(failure) == 504;
+  return status_of(failure) >= 502;
 }
 
 }  // namespace proxy

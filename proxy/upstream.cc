@@ -326,13 +326,10 @@ void Upstream::wake_next() {
   if (!pending_.empty()) pending_.front().timer.cancel();
 }
 
-net::Task<net::ConnectResult> Upstream::open(const Target& target, milliseconds timeout) {
-  return net::connect(executor_, wheel_, target.address, timeout);
-}
-
 net::Task<boost::system::error_code> Upstream::connect(Lease& lease) {
   const TargetRef target = lease.target_;
-  net::ConnectResult result = co_await open(*target, config_.connect_timeout);
+  net::ConnectResult result =
+      co_await net::connect(executor_, wheel_, target->address, config_.connect_timeout);
   lease.stream_ = std::move(result.stream);
   if (!lease.stream_) lease.close();
   co_return result.error;

@@ -107,9 +107,6 @@ class Upstream {
   [[nodiscard]] net::Task<Step> wait_for_turn(Lease& lease, net::Stream& client);
   // After `connect`. The lease gives up its place where it fails; timed_out after connect_timeout.
   [[nodiscard]] net::Task<boost::system::error_code> connect(Lease& lease);
-  // A connection of the health check, which needs no place.
-  [[nodiscard]] net::Task<net::ConnectResult> open(const Target& target,
-                                                   std::chrono::milliseconds timeout);
   // Keeps the connection for the next request.
   void give_back(Lease lease);
   // Closes what has been idle for too long; called at each tick.

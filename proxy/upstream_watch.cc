@@ -4,65 +4,35 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 
-#include "proxy/http/guard.h"
+#include "proxy/fetch.h"
 #include "proxy/net/timer.h"
 
 namespace proxy {
 namespace {
 
 using std::chrono::milliseconds;
-using Clock = std::chrono::steady_clock;
 
 // After a look-up that failed the next one comes soon, whatever dns_refresh says.
 constexpr milliseconds look_up_again{1'000};
-// Of an answer to a health check; more than a head is not read.
-constexpr std::size_t answer_bytes_max = 16 * 1024;
+// Of an answer to a health check; a longer one is none.
+constexpr std::size_t answer_bytes_max = 64 * 1024;
 
-// One question to one endpoint.
-struct Probe {
-  http::ResponseHead response;
-  http::ResponseParser parser{http::HeadLimits{.head_bytes = answer_bytes_max}};
-  std::string request;
-  net::ConnectResult connection;
-};
-
-std::string request_for(const Upstream& upstream, const Target& target) {
+FetchRequest request_for(const Upstream& upstream, const Target& target) {
   const config::HealthCheck& check = *upstream.config().health_check;
-  std::string request = "GET " + check.path + " HTTP/1.1\r\nHost: ";
-  request += check.host.empty() ? std::string(upstream.host_for("", target)) : check.host;
-  request += "\r\nUser-Agent: gatehouse-health\r\nAccept: */*\r\nConnection: close\r\n\r\n";
+  FetchRequest request;
+  request.target.endpoint = target.address;
+  request.target.authority = check.host.empty() ? std::string(upstream.host_for("", target))
+                                                : check.host;
+  request.target.path = check.path;
+  request.headers = "User-Agent: gatehouse-health\r\nAccept: */*\r\n";
+  request.answer_bytes_max = answer_bytes_max;
+  request.timeout = check.timeout;
   return request;
 }
 
 bool is_well(const config::HealthCheck& check, int status) {
   if (check.status != 0) return status == static_cast<int>(check.status);
   return status >= 200 && status < 400;
-}
-
-// The status of the answer; 0 when there was none in time.
-net::Task<int> ask(Upstream& upstream, const Target& target, Probe& probe) {
-  const config::HealthCheck& check = *upstream.config().health_check;
-  const auto give_up = Clock::now() + check.timeout;
-  probe.request = request_for(upstream, target);
-  probe.connection = co_await upstream.open(target, check.timeout);
-  if (!probe.connection.stream) co_return 0;
-  net::Stream& stream = *probe.connection.stream;
-  const net::Pieces pieces(probe.request);
-  const auto error = co_await stream.write_all(pieces, check.timeout);
-  if (error) co_return 0;
-  for (;;) {
-    if (!probe.response.bytes.empty()) {
-      const auto progress = probe.parser.feed(probe.response);
-      if (progress == http::Progress::failed) co_return 0;
-      if (progress == http::Progress::complete) co_return probe.response.status;
-    }
-    const auto left = std::chrono::ceil<milliseconds>(give_up - Clock::now());
-    if (left <= milliseconds{0}) co_return 0;
-    const auto room = probe.response.bytes.reserve(1'024);
-    const net::IoResult got = co_await stream.read_some(room, left);
-    if (got.error) co_return 0;
-    probe.response.bytes.commit(got.bytes);
-  }
 }
 
 net::Task<void> rest(const net::Executor& executor, milliseconds time) {
@@ -178,13 +148,10 @@ net::Task<void> UpstreamWatch::check_target(Place place, TargetRef target) {
   const std::string key = key_of(place, target->name);
   std::uint32_t in_a_row = 0;  // answers that speak against what is held to be so
   for (;;) {
-    int status = 0;
-    {
-      const auto probe = std::make_unique<Probe>();
-      status = co_await ask(upstream, *target, *probe);
-    }
+    FetchRequest request = request_for(upstream, *target);
+    const Fetched answer = co_await fetch(control_.executor, std::move(request));
     if (is_over(place) || target->is_gone) co_return;
-    const bool well = is_well(check, status);
+    const bool well = is_well(check, answer.status);
     in_a_row = well == target->healthy ? 0 : in_a_row + 1;
     if (in_a_row >= (well ? check.healthy_threshold : check.unhealthy_threshold)) {
       in_a_row = 0;
@@ -198,7 +165,8 @@ net::Task<void> UpstreamWatch::check_target(Place place, TargetRef target) {
                          well ? "an endpoint is well again" : "an endpoint is not well",
                          {{"upstream", upstream.config().name},
                           {"endpoint", target->name},
-                          {"status", status == 0 ? "none" : std::to_string(status)}});
+                          {"status", std::to_string(answer.status)},
+                          {"reason", answer.error}});
       control_.log.flush();
     }
     co_await rest(control_.executor, check.interval);
