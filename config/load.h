@@ -34,6 +34,11 @@ struct Loaded {
 
 // The files that decide what the configuration means: itself, keys, secrets, certificates, users.
 // Not those that the program writes.
+struct NamedFile {
+  std::string key;  // "tokens.access.keys[0].key_file"; empty: the configuration itself
+  std::string path;
+};
+[[nodiscard]] std::vector<NamedFile> named_files_of(const Config& config);
 [[nodiscard]] std::vector<std::string> files_of(const Config& config);
 
 // `FILE:LINE:COL: key.path: message`

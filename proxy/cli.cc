@@ -90,10 +90,27 @@ constexpr const char* policy_footer = R"(
 Prints what would be done with a request and which rule said so, without sending anything. The user
 is taken from the users file; --claims adds to what the token would say, or replaces it.
 
+With --replay the requests are those of an access log (JSON lines): printed are those that the
+configuration would decide differently than they were decided when they were recorded. Ends with 1
+when there are any.
+
 Examples:
   gatehouse policy -c gatehouse.yaml --path /admin/users --user alice
   gatehouse policy -c gatehouse.yaml --method POST --path /api/x --host api.example.com
   gatehouse policy -c gatehouse.yaml --path /api/x --claims '{"sub": "x", "groups": ["admins"]}'
+  gatehouse policy -c new.yaml --replay access.jsonl
+)";
+
+constexpr const char* doctor_footer = R"(
+Looks at what usually goes wrong before users notice: files and their permissions, certificates that
+end soon, weak keys, an application that can be reached past Gatehouse, cookies that do not fit
+external_url, the limit of file descriptors. Run it where Gatehouse runs, in its container, as its
+user. Each finding says how to mend it. Nothing is changed; the application and the store are
+connected to. Ends with 1 when something is broken or dangerous, with 0 otherwise.
+
+Examples:
+  gatehouse doctor --config /etc/gatehouse/gatehouse.yaml
+  kubectl exec app-5d9c -c gatehouse -- gatehouse doctor -c /etc/gatehouse/gatehouse.yaml
 )";
 
 constexpr const char* healthcheck_footer = R"(
@@ -157,6 +174,8 @@ void Parser::add_policy(CLI::App* to) {
       ->type_name("USER");
   to->add_option("--claims", command.claims, "What the token says: a JSON object")
       ->type_name("JSON");
+  to->add_option("--replay", command.replay, "Decide the requests of this access log anew")
+      ->type_name("FILE");
 }
 
 Parser::Parser() {
@@ -179,6 +198,7 @@ Parser::Parser() {
       ->type_name("NAME")
       ->capture_default_str();
   add_policy(add("policy", Verb::policy, "Say what would be done with a request", policy_footer));
+  add_config(add("doctor", Verb::doctor, "Look for what usually goes wrong", doctor_footer));
   add("healthcheck", Verb::healthcheck, "Ask a running Gatehouse whether it is well",
       healthcheck_footer)
       ->add_option("--url", command.url, "What to ask")
@@ -231,6 +251,7 @@ std::string Parser::usage_error() const {
     return "--listen goes with --upstream; with a file set listeners there";
   }
   const bool needs_file = command.verb == Verb::check || command.verb == Verb::policy ||
+                          command.verb == Verb::doctor ||
                           (command.verb == Verb::config && !command.schema && !command.reference);
   if (needs_file && !has_file) {
     return "needs --config FILE";
@@ -238,8 +259,9 @@ std::string Parser::usage_error() const {
   if (command.schema && command.reference) {
     return "--schema and --reference exclude each other";
   }
-  if (command.verb == Verb::policy && command.path.empty()) {
-    return "needs --path PATH";
+  if (command.verb == Verb::policy && command.path.empty() == command.replay.empty()) {
+    return command.path.empty() ? "needs --path PATH, or --replay FILE"
+                                : "--path and --replay exclude each other";
   }
   return "";
 }

@@ -14,9 +14,10 @@ inline constexpr int exit_failed = 1;
 inline constexpr int exit_usage = 2;
 
 struct Command {
-  enum class Verb { run, check, config, hash_password, keygen, policy, healthcheck, version };
+  enum class Verb { run, check, config, hash_password, keygen, policy, doctor, healthcheck,
+                    version };
   Verb verb = Verb::run;
-  std::string config_file;          // run, check, config, policy; empty in --upstream mode
+  std::string config_file;          // run, check, config, policy, doctor; empty in --upstream mode
   std::string upstream;             // run: serve this URL without a file
   std::string listen;               // run: where, instead of 127.0.0.1:8080; with upstream only
   bool schema = false;              // config: print the JSON schema
@@ -27,6 +28,7 @@ struct Command {
   std::string host;                 // policy; empty: none
   std::string user;                 // policy; a name of the users file; empty: nobody
   std::string claims;               // policy; a JSON object; empty: none
+  std::string replay;               // policy; a file of access lines, instead of path
   std::string url = "http://127.0.0.1:9902/livez";  // healthcheck
 };
 

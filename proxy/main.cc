@@ -13,7 +13,9 @@
 #include "config/quick.h"
 #include "proxy/cli.h"
 #include "proxy/cli_commands.h"
+#include "proxy/doctor.h"
 #include "proxy/rehearsal.h"
+#include "proxy/replay.h"
 #include "proxy/runtime.h"
 #include "proxy/server.h"
 
@@ -84,6 +86,9 @@ int policy(const Command& command) {
     print(compiled.problems);
     return proxy::exit_failed;
   }
+  if (!command.replay.empty()) {
+    return proxy::replay(command.replay, *compiled.runtime, std::cout, std::cerr);
+  }
   return proxy::rehearse(command, *compiled.runtime, std::cout, std::cerr);
 }
 
@@ -102,6 +107,8 @@ int perform(const Command& command) {
       return proxy::keygen(command, streams);
     case Command::Verb::policy:
       return policy(command);
+    case Command::Verb::doctor:
+      return proxy::examine(command.config_file, std::cout);
     case Command::Verb::healthcheck:
       return proxy::healthcheck(command, streams);
     case Command::Verb::version:

@@ -49,6 +49,23 @@ bool take_claims(const std::string& text, auth::AccessClaims& claims) {
   return true;
 }
 
+auth::AccessClaims claims_of(const auth::User& user) {
+  auth::AccessClaims claims;
+  claims.subject = user.username;
+  claims.email = user.email;
+  claims.name = user.name;
+  claims.groups = user.groups;
+  claims.scopes = user.scopes;
+  claims.claims = user.claims;
+  return claims;
+}
+
+auth::Result<std::string> token_for(const Runtime& runtime, const auth::AccessClaims& claims) {
+  return auth::issue_access_token(runtime.access_keys, runtime.config.tokens.issuer,
+                                  runtime.config.tokens.audience, claims, wall_clock(),
+                                  runtime.config.tokens.access.life);
+}
+
 // The token of the user in question; empty: nobody is logged in. nullopt: said why on `err`.
 std::optional<std::string> token_for(const Command& command, const Runtime& runtime,
                                      std::ostream& err) {
@@ -62,28 +79,19 @@ std::optional<std::string> token_for(const Command& command, const Runtime& runt
           << "` in the users file; with --claims any name will do\n";
       return std::nullopt;
     }
-    if (user != nullptr) {
-      claims.subject = user->username;
-      claims.email = user->email;
-      claims.name = user->name;
-      claims.groups = user->groups;
-      claims.scopes = user->scopes;
-      claims.claims = user->claims;
-    }
+    if (user != nullptr) claims = claims_of(*user);
   }
   if (!command.claims.empty() && !take_claims(command.claims, claims)) {
     err << "gatehouse policy: --claims takes a JSON object, such as '{\"groups\": [\"admins\"]}'\n";
     return std::nullopt;
   }
-  const auto token = auth::issue_access_token(runtime.access_keys, runtime.config.tokens.issuer,
-                                              runtime.config.tokens.audience, claims, wall_clock(),
-                                              runtime.config.tokens.access.life);
+  auto token = token_for(runtime, claims);
   if (!token) {
     err << "gatehouse policy: no token can carry these values: " << auth::name(token.error())
         << '\n';
     return std::nullopt;
   }
-  return *token;
+  return std::move(*token);
 }
 
 std::string_view endpoint_name(endpoints::Endpoint endpoint) {
@@ -136,29 +144,42 @@ void print(const Decision& decision, const Runtime& runtime, std::ostream& out) 
 
 }  // namespace
 
+Rehearsal::Rehearsal(const Runtime& runtime) : runtime_(runtime) {}
+
+const Decision* Rehearsal::decide(const Request& request) {
+  head_ = std::make_unique<http::RequestHead>();
+  head_->bytes.append(request.method + " " + request.target + " HTTP/1.1\r\nHost: " +
+                      (request.host.empty() ? "localhost" : request.host) + "\r\n");
+  if (!request.token.empty()) {
+    head_->bytes.append("Authorization: Bearer " + request.token + "\r\n");
+  }
+  head_->bytes.append("\r\n");
+  http::RequestParser parser{http::HeadLimits{}};
+  const bool is_read = parser.feed(*head_) == http::Progress::complete;
+  error_ = is_read ? http::check_request(*head_) : parser.error();
+  if (!is_read && error_ == http::ParseError::none) error_ = http::ParseError::bad_request_line;
+  if (error_ != http::ParseError::none) return nullptr;
+  const DecisionContext context{runtime_, tokens_, revocations_, wall_clock()};
+  decision_ = proxy::decide(context, *head_);
+  return &decision_;
+}
+
+auth::Result<std::string> Rehearsal::token_of(const auth::User& user) const {
+  return token_for(runtime_, claims_of(user));
+}
+
 int rehearse(const Command& command, const Runtime& runtime, std::ostream& out, std::ostream& err) {
   const auto token = token_for(command, runtime, err);
   if (!token) return exit_usage;
-  http::RequestHead head;
-  head.bytes.append(command.method + " " + command.path + " HTTP/1.1\r\nHost: " +
-                    (command.host.empty() ? "localhost" : command.host) + "\r\n");
-  if (!token->empty()) head.bytes.append("Authorization: Bearer " + *token + "\r\n");
-  head.bytes.append("\r\n");
-  http::RequestParser parser{http::HeadLimits{}};
-  auto error = http::ParseError::none;
-  if (parser.feed(head) == http::Progress::complete) {
-    error = http::check_request(head);
-  } else {
-    error = parser.error();
-  }
-  if (error != http::ParseError::none) {
+  Rehearsal rehearsal(runtime);
+  const Rehearsal::Request request{command.method, command.path, command.host, *token};
+  const Decision* decision = rehearsal.decide(request);
+  if (decision == nullptr) {
+    const http::ParseError error = rehearsal.error();
     out << "reject   " << http::status_of(error) << ' ' << http::name(error) << '\n';
     return exit_ok;
   }
-  auth::TokenCache tokens(4);
-  const store::Revocations revocations;
-  const DecisionContext context{runtime, tokens, revocations, wall_clock()};
-  print(decide(context, head), runtime, out);
+  print(*decision, runtime, out);
   return exit_ok;
 }
 

@@ -85,7 +85,7 @@ TEST(Cli, WrongUsageIsToldApart) {
   EXPECT_EQ(usage_error({"check"}), "gatehouse: needs --config FILE");
   EXPECT_EQ(usage_error({"config"}), "gatehouse: needs --config FILE");
   EXPECT_EQ(usage_error({"-t"}), "gatehouse: needs --config FILE");
-  EXPECT_EQ(usage_error({"policy", "-c", "a"}), "gatehouse: needs --path PATH");
+  EXPECT_EQ(usage_error({"policy", "-c", "a"}), "gatehouse: needs --path PATH, or --replay FILE");
   EXPECT_EQ(usage_error({"-t", "-T", "-c", "a"}),
             "gatehouse: only one of -t, -T and -V can be used");
   EXPECT_EQ(usage_error({"-t", "-c", "a", "run"}),

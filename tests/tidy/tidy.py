@@ -36,7 +36,8 @@ LEVELS = {
     "proxy/exchange": 10,
     "proxy/worker": 11,
     "proxy/server": 12,
-    "proxy/cli": 13, "proxy/cli_commands": 14, "proxy/rehearsal": 14, "proxy/main": 15,
+    "proxy/cli": 13, "proxy/cli_commands": 14, "proxy/rehearsal": 14,
+    "proxy/replay": 15, "proxy/doctor": 15, "proxy/main": 16,
 }
 # These stand alone: they include nothing of ours but themselves.
 # An exchange and its connection live in a worker's state, which knows them.
@@ -53,7 +54,8 @@ CONFINED = {
     r"yaml-cpp/": r"config/yaml\.cc",
     r"llhttp": r"tests/proxy/http/llhttp_oracle\.cc",
     r"openssl/(?!ssl\.h)":
-        r"auth/(bytes|keys|key_material|jwk|pem|jws|password|family)\.(cc|h)|proxy/net/tls.*",
+        r"auth/(bytes|keys|key_material|jwk|pem|pem_facts|jws|password|family)\.(cc|h)|"
+        r"proxy/net/tls.*",
     r"openssl/ssl\.h": r"proxy/net/tls.*",
     r"prometheus/": r"proxy/metrics\.cc",
     r"argon2\.h|crypt\.h": r"auth/password\.cc",
