@@ -30,7 +30,16 @@ LocalRuntime::LocalRuntime(std::shared_ptr<const Runtime> shared, const net::Exe
 RouteMetrics& LocalRuntime::metrics_of(const Route* route, endpoints::Endpoint endpoint) {
   if (route != nullptr) return route_metrics_[route->index];
   const std::size_t rules = runtime->routes.routes().size() + 1;
-  return route_metrics_[rules + static_cast<std::size_t>(endpoint)];
+  const std::size_t at = rules + static_cast<std::size_t>(endpoint);
+  return route_metrics_[at < route_metrics_.size() ? at : rules];
+}
+
+void LocalRuntime::show_upstreams(bool is_current) {
+  for (std::size_t i = 0; i < upstreams.size(); ++i) {
+    const Upstream& upstream = *upstreams[i];
+    upstream_metrics_[i].show(is_current ? upstream.connection_count() : 0,
+                              is_current ? upstream.pending_count() : 0);
+  }
 }
 
 }  // namespace proxy

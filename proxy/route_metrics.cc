@@ -30,6 +30,17 @@ void RouteMetrics::record(int status, std::chrono::microseconds duration) {
   number_of(*metrics, status)->add(1);
 }
 
+void UpstreamMetrics::show(std::size_t connections, std::size_t pending) {
+  if (connections_ == nullptr) {
+    Metrics* const metrics = Metrics::current();
+    if (metrics == nullptr) return;
+    connections_ = &metrics->series(Metric::upstream_connections, upstream_, {}).number;
+    pending_ = &metrics->series(Metric::upstream_pending, upstream_, {}).number;
+  }
+  connections_->set(static_cast<std::int64_t>(connections));
+  pending_->set(static_cast<std::int64_t>(pending));
+}
+
 void UpstreamMetrics::record(std::chrono::microseconds duration) {
   if (duration_ == nullptr) {
     Metrics* const metrics = Metrics::current();

@@ -31,11 +31,15 @@ class UpstreamMetrics {
  public:
   explicit UpstreamMetrics(std::string upstream) : upstream_(std::move(upstream)) {}
   void record(std::chrono::microseconds duration);
+  // How things stand now; shown until the next call.
+  void show(std::size_t connections, std::size_t pending);
   [[nodiscard]] const std::string& name() const { return upstream_; }
 
  private:
   std::string upstream_;
   Histogram* duration_ = nullptr;
+  Number* connections_ = nullptr;
+  Number* pending_ = nullptr;
 };
 
 }  // namespace proxy

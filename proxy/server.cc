@@ -122,6 +122,7 @@ bool Server::start() {
   exporter_ = std::make_unique<TraceExporter>(control_->state().executor, process_.spans);
   signals_ = std::make_unique<net::Signals>(control_->state().executor, our_signals);
   process_.metrics.collect([this](Scrape& scrape) { collect(scrape); });
+  certificate_ends_ = certificate_ends(runtime_->config);
   report(compiled.warnings, Level::warning, "configuration");
   if (!shortage.empty()) log().write(Level::warning, shortage);
   if (!bind()) return false;
@@ -316,6 +317,7 @@ bool Server::install(Compiled compiled, std::string_view what) {
   }
   std::vector<std::string> ended = runtime_->users->ended_by(*compiled.runtime->users);
   runtime_ = std::move(compiled.runtime);
+  certificate_ends_ = certificate_ends(runtime_->config);
   store_->set_options(store_options(*runtime_));
   for (const auto& worker : workers_) worker->install(runtime_);
   control_->install(runtime_);

@@ -23,6 +23,14 @@
 
 namespace proxy {
 
+// When the certificate that ends first in a file ends.
+struct CertificateEnd {
+  std::string file;
+  auth::Time not_after{};
+};
+// Of all files that the configuration names. Reads them.
+[[nodiscard]] std::vector<CertificateEnd> certificate_ends(const config::Config& config);
+
 struct ServerOptions {
   config::Config config;
   std::shared_ptr<const auth::Users> users;  // instead of a users file; null: the file's
@@ -79,6 +87,7 @@ class Server {
   const std::chrono::system_clock::time_point started_at_ = std::chrono::system_clock::now();
   std::chrono::system_clock::time_point loaded_at_ = started_at_;
   bool last_reload_succeeded_ = true;
+  std::vector<CertificateEnd> certificate_ends_;  // of the configuration in force
   std::vector<std::string> attempted_files_;  // of the configuration that was last tried
 };
 

@@ -6,6 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include "proxy/metrics.h"
+
 namespace proxy {
 namespace {
 
@@ -377,6 +379,7 @@ bool Upstream::failed(Target& target) {
   target.failures = 0;
   ++target.ejections;
   drop_idle(target, target.idle.size());
+  count(Metric::upstream_ejections, config_.name, target.name);
   return true;
 }
 
@@ -391,6 +394,7 @@ bool Upstream::begin_retry() {
       std::max(retries_min, requests_ * config_.retry_budget.value / 100);
   if (retries_ >= allowed) return false;
   ++retries_;
+  count(Metric::upstream_retries, config_.name);
   return true;
 }
 

@@ -76,6 +76,7 @@ net::Task<void> Worker::tick_loop() {
     state_.flush_proofs(wall);
     state_.revocations.sweep(wall);
     hand_over_spans();
+    state_.local->show_upstreams(true);
     metrics_.plain(Metric::token_cache_entries)
         .set(static_cast<std::int64_t>(state_.local->tokens.size()));
     log_.flush();
@@ -173,6 +174,7 @@ void Worker::post(std::function<void()> task) { poller_.post(std::move(task)); }
 void Worker::install(std::shared_ptr<const Runtime> runtime) {
   post([this, runtime = std::move(runtime)]() mutable {
     log_.set_options(runtime->log);
+    state_.local->show_upstreams(false);
     state_.install(LocalRuntimeRef(new LocalRuntime(std::move(runtime), state_.executor,
                                                     state_.wheel, state_.process.workers)));
   });

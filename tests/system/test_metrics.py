@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 
 from support.backend import response
 from support.client import render
@@ -147,3 +148,56 @@ def test_counters_go_on_over_a_reload(start):
                   "the refusal")
     assert scrape(gate).value("gatehouse_config_reloads_total", result="refused") == 1
     assert gate.get("/open/a").status == 200
+
+
+def test_connections_to_the_application(gate):
+    gate.get("/x", gate.bearer())
+    gate.wait_for(lambda: scrape(gate).value("gatehouse_upstream_connections", upstream="app") >= 1,
+                  "the idle connection")
+    assert scrape(gate).value("gatehouse_upstream_requests_pending", upstream="app") == 0
+
+
+def test_endpoints_that_fail(start):
+    good, bad = start.backend(), start.backend()
+    bad.on("*", lambda exchange: exchange.reset())
+    bad.on("/health", lambda exchange: exchange.reply(500))
+    gate = start(good, {"routes": [{"path": "/open/**", "access": "public",
+                                    "retry": {"attempts": 2}}], "workers": 1,
+                        "upstreams": {"app": {
+                            "endpoints": [good.url, bad.url], "ejection": {},
+                            "health_check": {"path": "/health", "interval": "200ms"}}}})
+
+    def healthy(backend):
+        return scrape(gate).value("gatehouse_upstream_endpoint_healthy", upstream="app",
+                                  endpoint=backend.url)
+    for _ in range(4):
+        assert gate.get("/open/x").status == 200
+    gate.wait_for(lambda: healthy(good) == 1 and healthy(bad) == 0, "the health check")
+
+
+def test_certificates(start, tmp_path, keys):
+    certificate = tmp_path / "idp.pem"
+    subprocess.run(["openssl", "req", "-new", "-x509", "-key", str(keys.private("ES256", "idp")),
+                    "-subj", "/CN=idp", "-days", "10", "-out", str(certificate)], check=True,
+                   capture_output=True)
+    gate = start(start.backend(), {"tokens": {"trusted_issuers": [
+        {"issuer": "https://idp.example.com", "audience": ["app"], "subject_prefix": "idp:",
+         "keys": [{"kid": "k", "algorithm": "ES256", "public_key_file": str(certificate)}]}]}})
+    end = scrape(gate).value("gatehouse_tls_cert_not_after_seconds", file=str(certificate))
+    assert 9 * 86400 < end - time.time() <= 10 * 86400 + 60
+
+
+def test_retries_and_ejections(start):
+    backend, bad = start.backend(), start.backend()
+    bad.on("*", lambda exchange: exchange.reset())
+    gate = start(backend, {"routes": [{"path": "/open/**", "access": "public",
+                                       "retry": {"attempts": 2}}], "workers": 1,
+                           "upstreams": {"app": {
+                               "endpoints": [backend.url, bad.url],
+                               "ejection": {"consecutive_failures": 1}}}})
+    for _ in range(4):
+        assert gate.get("/open/x").status == 200
+    now = scrape(gate)
+    assert now.value("gatehouse_upstream_retries_total", upstream="app") >= 1
+    assert now.value("gatehouse_upstream_ejections_total", upstream="app",
+                     endpoint=bad.url) == 1
