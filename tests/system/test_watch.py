@@ -142,8 +142,10 @@ def test_what_cannot_change_is_named(start):
 
 
 def test_reloads_under_load(start):
-    """Every request is answered, and memory does not grow. GATEHOUSE_RELOADS sets how often."""
-    count = int(os.environ.get("GATEHOUSE_RELOADS", "25"))
+    """A hundred of them in well under a minute: every request is answered, and memory does not
+    grow. Sanitizers are slow, and keep freed memory on purpose."""
+    is_sanitized = SLOW >= 4
+    count = 30 if is_sanitized else 100
     backend = start.backend()
     changes = {**WATCH, "watch": False}
     gate = start(backend, changes)
@@ -173,4 +175,5 @@ def test_reloads_under_load(start):
     assert failures == [] and served[0] > count
     # The first reloads fill caches and the allocator's arenas.
     settled = max(memory[: count // 2])
-    assert memory[-1] < settled + 2 * 1024 * 1024, [int(m / 1024) for m in memory]
+    if not is_sanitized:
+        assert memory[-1] < settled + 2 * 1024 * 1024, [int(m / 1024) for m in memory]
