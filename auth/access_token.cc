@@ -22,6 +22,7 @@ constexpr std::string_view reserved[] = {"iss",
                                          "jti",
                                          "sid",
                                          "gen",
+                                         "passive",
                                          "auth_time",
                                          "preferred_username",
                                          "email",
@@ -43,6 +44,11 @@ class ObjectWriter {
   void add(std::string_view name, std::int64_t value) {
     begin(name);
     out_ += std::to_string(value);
+  }
+  // Not another add(): a string literal would become a bool.
+  void add_true(std::string_view name) {
+    begin(name);
+    out_ += "true";
   }
   void add(std::string_view name, std::uint64_t value) {
     begin(name);
@@ -159,6 +165,7 @@ Result<std::string> issue_access_token(const KeyRing& keys, std::string_view iss
     payload.add("sid", claims.session_id);
     payload.add("gen", claims.generation);
   }
+  if (claims.passive) payload.add_true("passive");
   payload.add("auth_time", seconds(claims.authenticated_at));
   payload.add_filled("preferred_username", claims.preferred_username);
   payload.add_filled("email", claims.email);

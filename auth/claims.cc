@@ -16,10 +16,10 @@ constexpr std::size_t session_id_chars = 22;
 constexpr double latest_second = 253'402'300'799.0;  // 9999-12-31
 
 // Claims that have a field of their own in the principal or no meaning for an application.
-constexpr std::array<std::string_view, 15> own_fields = {
+constexpr std::array<std::string_view, 16> own_fields = {
     "iss",   "sub",       "aud",    "exp",   "nbf",
     "iat",   "auth_time", "sid",    "gen",   "preferred_username",
-    "email", "name",      "groups", "scope", "scopes"};
+    "email", "name",      "groups", "scope", "scopes", "passive"};
 
 // A path like realm_access.roles: the literal name first, since some claims have dots in it
 // ("https://example.com/roles"), then every way to cut it into a member and a rest.
@@ -108,6 +108,7 @@ bool read_session(const Json& claims, Principal& principal) {
     if (!generation) return false;
     principal.generation = *generation;
   }
+  principal.passive = claims.member("passive").scalar_text() == "true";
   return true;
 }
 

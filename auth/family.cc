@@ -224,6 +224,14 @@ std::string RefreshKeys::snapshot_key() const {
   return hkdf_sha256(keys_[active_].secret, "gatehouse snapshot 1", 32);
 }
 
+std::vector<std::string> RefreshKeys::derived(std::string_view purpose) const {
+  std::vector<std::string> result;
+  for (std::size_t i = 0; i < keys_.size(); ++i) {
+    result.push_back(hkdf_sha256(keys_[(active_ + i) % keys_.size()].secret, purpose, 32));
+  }
+  return result;
+}
+
 std::string_view name(Outcome outcome) {
   switch (outcome) {
     case Outcome::rotated: return "rotated";

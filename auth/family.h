@@ -52,6 +52,9 @@ class RefreshKeys {
   [[nodiscard]] Result<RefreshToken> read(std::string_view text, Time now) const;
   // A key for sealing the memory store's snapshot, derived from the active key.
   [[nodiscard]] std::string snapshot_key() const;
+  // Keys for another purpose, one from each of ours, the active one first: what one replica made is
+  // known to a replica whose active key is another one.
+  [[nodiscard]] std::vector<std::string> derived(std::string_view purpose) const;
   [[nodiscard]] bool empty() const { return keys_.empty(); }
 
  private:

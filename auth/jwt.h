@@ -54,6 +54,7 @@ struct AccessClaims {
   std::string session_id;
   std::uint64_t generation = 0;
   Time authenticated_at{};
+  bool passive = false;
 };
 
 // `typ: at+jwt`, signed with the ring's active key. wrong_claims when a value could not stand in a

@@ -35,6 +35,7 @@ struct Principal : boost::intrusive_ref_counter<Principal, boost::thread_unsafe_
   Time expires_at{};
   Time authenticated_at{};
   bool ours = false;           // our own token, not a trusted issuer's
+  bool passive = false;        // made for a page that refreshes by itself: nobody was there
 };
 using PrincipalRef = boost::intrusive_ptr<const Principal>;
 

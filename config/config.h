@@ -109,6 +109,9 @@ struct Upstream {
 
 enum class Access { token, is_public };
 enum class Paths { strict, legacy };
+enum class PageMode { automatic, always, never };
+enum class Csrf { origin, none };
+enum class RouteCsrf { inherit, origin, none };
 
 struct Require {
   std::vector<std::string> groups;  // any of these
@@ -161,6 +164,8 @@ struct Route {
   std::optional<Cors> cors;
   std::optional<RateLimit> rate_limit;
   std::optional<Retry> retry;
+  PageMode browser = PageMode::automatic;
+  RouteCsrf csrf = RouteCsrf::inherit;
   std::string upstream;              // empty: the only one, or the one named `app`
   Location at;
 };
@@ -176,10 +181,20 @@ struct Endpoints {
   std::string session = "/.gatehouse/session";
   std::string userinfo = "/.gatehouse/userinfo";
   std::string sessions = "/.gatehouse/sessions";
+  std::string auth;        // off: it tells whoever may ask it who the user is
+  std::string session_js;  // off
+};
+
+// Somebody else who knows whether a password is right.
+struct UsersHttp {
+  std::string url;                // empty: nobody is asked
+  milliseconds timeout{3'000};    // for the whole question
+  Location at;
 };
 
 struct Users {
   std::string file;  // users.yaml or an htpasswd file; re-read when it changes
+  UsersHttp http;
   Location at;
 };
 
@@ -239,6 +254,44 @@ struct Cookies {
   SameSite same_site = SameSite::lax;
   std::string domain;
   std::string path = "/";
+};
+
+// A cookie of the application, expired at login and logout.
+struct AppCookie {
+  std::string name;
+  std::string path = "/";
+  std::string domain;  // empty: set by the host itself
+  Location at;
+};
+
+struct PageColors {
+  std::string accent = "#1a5fb4";       // buttons, focus; written on in black or white
+  std::string accent_dark = "#78aeed";  // the same in dark mode
+};
+
+struct Pages {
+  std::string title = "Sign in";
+  std::string language = "en";
+  std::string logo_file;  // put into the page, so it counts towards the page's 20 KiB
+  PageColors colors;
+  std::map<std::string, std::string> texts;  // by name, instead of the built-in ones
+  std::string directory;  // login.html, logout.html and message.html instead of the built-in ones
+  Location at;
+};
+
+struct Browser {
+  bool enabled = false;
+  Csrf csrf = Csrf::origin;
+  std::vector<std::string> allowed_redirects;  // hosts beside our own: "docs.example.com"
+  Pages pages;
+  Location at;
+};
+
+enum class Activity { interactive, any };
+
+struct Sessions {
+  Activity activity = Activity::interactive;  // which requests extend the idle life
+  bool remember_me = false;                   // ask at login whether the browser keeps the session
 };
 
 struct MemoryStore {
@@ -326,6 +379,9 @@ struct Config {
   Users users;
   Tokens tokens;
   Cookies cookies;
+  std::vector<AppCookie> app_cookies;
+  Browser browser;
+  Sessions sessions;
   MemoryStore memory;
   Identity identity;
   Throttle throttle;

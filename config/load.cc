@@ -24,7 +24,8 @@ std::optional<std::string> process_environment(std::string_view name) {
 void apply_prefix(Endpoints& endpoints) {
   const auto prefix = std::exchange(endpoints.prefix, "");
   for (auto* path : {&endpoints.login, &endpoints.token, &endpoints.logout, &endpoints.jwks,
-                     &endpoints.session, &endpoints.userinfo, &endpoints.sessions}) {
+                     &endpoints.session, &endpoints.userinfo, &endpoints.sessions,
+                     &endpoints.auth, &endpoints.session_js}) {
     if (!path->empty()) { *path = prefix + *path; }
   }
 }

@@ -29,7 +29,11 @@ Section<Config> config_keys() {
       section("users", &T::users, users_keys(), "Who may log in."),
       section("tokens", &T::tokens, token_keys(), "Access and refresh tokens."),
       section("cookies", &T::cookies, cookie_keys(), "The cookies that carry tokens."),
-      group("browser", browser_keys(), "Logging in with a browser."),
+      list("app_cookies", &T::app_cookies, app_cookie_keys(),
+           "Cookies of the application that end with the session, so that nobody goes on in "
+           "somebody else's."),
+      section("browser", &T::browser, browser_keys(), "Logging in with a browser."),
+      section("sessions", &T::sessions, session_keys(), "What keeps a session alive."),
       group("store", store_keys(), "Where sessions are kept."),
       section("identity", &T::identity, identity_keys(),
               "How the application learns who the user is."),
@@ -41,7 +45,6 @@ Section<Config> config_keys() {
       section("tracing", &T::tracing, tracing_keys(), "Spans for a collector (OpenTelemetry)."),
       key("watch", &T::watch,
           "Reload when the configuration, or a file that it names, changes; as SIGHUP does."),
-      later<T>("sessions", "What is recorded about sessions (`activity`, `remember_me`)."),
       later<T>("alerts", "A webhook that is told about stolen tokens (`webhook`)."),
   };
 }

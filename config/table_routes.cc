@@ -15,6 +15,15 @@ struct Words<Paths> {
   static constexpr std::array<std::string_view, 2> list{"strict", "legacy"};
 };
 
+template <>
+struct Words<PageMode> {
+  static constexpr std::array<std::string_view, 3> list{"auto", "always", "never"};
+};
+template <>
+struct Words<RouteCsrf> {
+  static constexpr std::array<std::string_view, 3> list{"inherit", "origin", "none"};
+};
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -73,8 +82,11 @@ Section<Route> route_keys() {
       key("upstream", &T::upstream, "Which upstream gets the request.")
           .by_default("the only one, or the one named app"),
       later<T>("rewrite", "Changing the path before forwarding."),
-      later<T>("browser", "Whether this rule answers with the login page."),
-      later<T>("csrf", "Cross-site request protection of this rule."),
+      choice("browser", &T::browser,
+             "Whether a request without a session gets the login page: `auto` asks the request, "
+             "`always` a page, `never` JSON."),
+      choice("csrf", &T::csrf,
+             "Cross-site request protection of this rule; `inherit` takes `browser.csrf`."),
       later<T>("cors", "Cross-origin answers of this rule."),
       later<T>("rate_limit", "How many requests a client may send."),
       section("retry", &T::retry, retry_keys(),

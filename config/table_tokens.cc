@@ -1,4 +1,4 @@
-// The keys of users, tokens, cookies, login, browser: who logs in and what they carry.
+// The keys of users, tokens, cookies and login: who logs in and what they carry.
 #include "config/table_sections.h"
 
 #include <array>
@@ -171,16 +171,6 @@ Section<Cookies> cookie_keys() {
 Section<Config> login_keys() {
   return {section("throttle", &Config::throttle, throttle_keys(),
                   "How many failed logins are answered before 429; successes do not count.")};
-}
-
-Section<Config> browser_keys() {
-  using T = Config;
-  return {
-      later<T>("enabled", "Login page, access cookie and transparent refresh.", "false"),
-      later<T>("csrf", "Cross-site request protection."),
-      later<T>("allowed_redirects", "Where a login may lead."),
-      later<T>("pages", "Pages of your own."),
-  };
 }
 
 }  // namespace config

@@ -39,6 +39,7 @@ void validate(const Config& config, Report& report) {
   validate_listening(config, report);
   validate_upstreams(config, report);
   validate_answers(config, report);
+  validate_browser(config, report);
   validate_routes(config, report);
   validate_tokens(config, report);
   check_tracing(config, report);

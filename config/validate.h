@@ -13,6 +13,7 @@ void validate(const Config& config, Report& report);
 void validate_listening(const Config& config, Report& report);   // validate_listening.cc
 void validate_upstreams(const Config& config, Report& report);   // validate_upstreams.cc
 void validate_answers(const Config& config, Report& report);     // validate_answers.cc
+void validate_browser(const Config& config, Report& report);     // validate_browser.cc
 void validate_routes(const Config& config, Report& report);      // validate_routes.cc
 void validate_tokens(const Config& config, Report& report);      // validate_tokens.cc
 

@@ -22,7 +22,8 @@ void check_endpoints(const Config& config, Report& report) {
       {"login", &config.endpoints.login},       {"token", &config.endpoints.token},
       {"logout", &config.endpoints.logout},     {"jwks", &config.endpoints.jwks},
       {"session", &config.endpoints.session},   {"userinfo", &config.endpoints.userinfo},
-      {"sessions", &config.endpoints.sessions},
+      {"sessions", &config.endpoints.sessions}, {"auth", &config.endpoints.auth},
+      {"session_js", &config.endpoints.session_js},
   };
   std::map<std::string, std::string> owners;
   for (const auto& [name, path] : paths) {

@@ -232,7 +232,7 @@ net::Task<Failure> Attempt::send_interim() {
     http::Buffer& out = exchange_.out;
     out.clear();
     append_status_line(response, out);
-    HeaderPolicy::append_response_fields(response, out);
+    exchange_.local->runtime->header_policy.append_response_fields(response, {}, out);
     out.append("\r\n");
     const net::Pieces pieces(out.view());
     const bool written = co_await connection_.write(pieces);
@@ -255,7 +255,7 @@ void Attempt::append_answer_head(BodyKind kind) {
   const http::ResponseHead& response = exchange_.response;
   out.clear();
   append_status_line(response, out);
-  HeaderPolicy::append_response_fields(response, out);
+  append_answer_fields(exchange_, out);
   // HEAD and 304 keep the length of the answer they stand for (RFC 9110 section 8.6).
   const std::string_view length = response.value(http::HeaderId::content_length);
   if (kind == BodyKind::chunked) {
@@ -340,7 +340,7 @@ net::Task<Failure> Attempt::switch_protocols() {
   http::Buffer& out = exchange_.out;
   out.clear();
   append_status_line(exchange_.response, out);
-  HeaderPolicy::append_response_fields(exchange_.response, out);
+  append_answer_fields(exchange_, out);
   out.append("Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
   exchange_.status = 101;
   answer_started_ = true;

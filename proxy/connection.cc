@@ -205,6 +205,7 @@ net::Task<void> Connection::reply(Exchange& exchange, const Reply& answer) {
   }
   if (!answer.cacheable) out.append("Cache-Control: no-store\r\n");
   out.append(answer.headers);
+  out.append(exchange.cookies);
   if (answer.status != 204) {
     out.append("Content-Length: ");
     append_number(answer.body.size());

@@ -1,6 +1,7 @@
 // The order of the checks; see decide.h.
 #include "proxy/decide.h"
 
+#include "proxy/endpoints/browser_request.h"
 #include "proxy/endpoints/credentials.h"
 #include "proxy/metrics.h"
 #include "proxy/http/cookie.h"
@@ -52,6 +53,31 @@ bool has_doubled_cookie(const Runtime& runtime, const http::RequestHead& head) {
   return refresh > 1 || access > 1;
 }
 
+// What a request shows of itself: a Bearer token, or the cookies of a browser.
+struct Shown {
+  std::string_view token;
+  bool by_cookie = false;
+  std::string_view refresh_token;
+};
+
+Shown shown_by(const DecisionContext& context, const http::RequestHead& head) {
+  const Runtime& runtime = context.runtime;
+  Shown shown;
+  shown.token = endpoints::find_bearer(head).value;
+  if (!runtime.config.browser.enabled) return shown;
+  // A Bearer hides the cookie, unless it is the application's own.
+  const bool is_theirs = runtime.header_policy.authorization() == config::Authorization::keep;
+  if (!shown.token.empty() && !is_theirs) return shown;
+  const endpoints::Found access = endpoints::find_access_cookie(runtime, head);
+  const endpoints::Found refresh = endpoints::find_refresh_cookie(runtime, head);
+  if (access.count == 0 && refresh.count == 0) return shown;
+  shown.by_cookie = true;
+  shown.refresh_token = refresh.value;
+  shown.token = context.has_renewed && !context.fresh_token.empty() ? context.fresh_token
+                                                                    : access.value;
+  return shown;
+}
+
 struct Verified {
   auth::CachedTokenRef token;
   auth::Error error = auth::Error::missing;
@@ -98,6 +124,37 @@ Verified verify(const DecisionContext& context, std::string_view token) {
   return result;
 }
 
+// Whether a token that is good should be replaced already: it is in the last fifth of its life, or
+// it was made while nobody was there and now somebody is.
+bool is_due(const DecisionContext& context, const http::RequestHead& head,
+            const auth::Principal& principal) {
+  if (!principal.ours) return false;
+  const auto life = principal.expires_at - principal.issued_at;
+  if (principal.expires_at - context.now < life / 5) return true;
+  return principal.passive && endpoints::counts_as_activity(context.runtime, head);
+}
+
+// True when the decision became one to renew the session first.
+bool renews(const DecisionContext& context, const http::RequestHead& head, const Shown& shown,
+            const Verified& verified, Decision& decision) {
+  if (shown.refresh_token.empty() || context.has_renewed) return false;
+  if (verified.token && !is_due(context, head, *verified.token->principal)) return false;
+  // A session that is over stays so.
+  if (!verified.token && verified.error == auth::Error::revoked) return false;
+  decision.kind = Decision::Kind::renew;
+  decision.refresh_token = shown.refresh_token;
+  decision.may_go_on = verified.token != nullptr;
+  return true;
+}
+
+// A changing request that a cookie would let in must come from a page of ours (SECURITY H08); a
+// WebSocket is one, since its handshake is a GET that any page may send.
+bool is_forged(const http::RequestHead& head, const Runtime& runtime, const Route& route) {
+  if (!route.checks_origin) return false;
+  if (!endpoints::is_unsafe(head.method) && !head.wants_websocket) return false;
+  return !endpoints::is_same_origin(runtime, head);
+}
+
 // Errors of a token that is right, but for somebody who may not.
 bool is_forbidden(auth::Error error) {
   return error == auth::Error::insufficient_groups || error == auth::Error::insufficient_scope ||
@@ -118,6 +175,13 @@ void refuse(Decision& decision, auth::Error error) {
     decision.status = 401;
     decision.error = "unauthorized";
   }
+}
+
+// Why there is no token: that the session could not be renewed says more than that it had to be.
+auth::Error error_of(const DecisionContext& context, const Shown& shown, const Verified& verified) {
+  const bool was_tried = context.has_renewed && shown.by_cookie;
+  return was_tried && context.renewal_error != auth::Error::missing ? context.renewal_error
+                                                                    : verified.error;
 }
 
 // What one rule demands. False when the decision became a rejection.
@@ -171,9 +235,16 @@ Decision forward(const DecisionContext& context, const http::RequestHead& head,
   Decision decision;
   decision.route = match.route;
   decision.path = head.path;
-  const Verified verified = verify(context, endpoints::find_bearer(head).value);
+  Shown shown = shown_by(context, head);
+  if (shown.by_cookie && is_forged(head, context.runtime, *match.route)) {
+    if (!match.route->is_public) return reject(403, "cross_site", match.route);
+    shown = Shown{};  // whoever sent it, it is nobody in particular
+  }
+  const Verified verified = verify(context, shown.token);
+  decision.by_cookie = shown.by_cookie;
+  if (renews(context, head, shown, verified, decision)) return decision;
   decision.token = verified.token;
-  decision.auth_error = verified.error;
+  decision.auth_error = error_of(context, shown, verified);
   if (!satisfies(decision, match)) return decision;
   if (!match.route->strip_prefix.empty()) {
     decision.path = strip(head.path, match.route->strip_prefix);
@@ -194,13 +265,38 @@ Decision forward(const DecisionContext& context, const http::RequestHead& head,
   return decision;
 }
 
+// Endpoints that handle the refresh token themselves, or have no use for it. The login page sends
+// whoever is logged in on, so it has to know.
+bool looks_at_session(Endpoint endpoint, const http::RequestHead& head) {
+  switch (endpoint) {
+    case Endpoint::token:
+    case Endpoint::logout:
+    case Endpoint::jwks:
+      return false;
+    case Endpoint::login:
+      return !endpoints::is_unsafe(head.method);
+    default:
+      return true;
+  }
+}
+
 Decision serve(const DecisionContext& context, const http::RequestHead& head, Endpoint endpoint) {
   Decision decision;
   decision.kind = Decision::Kind::serve;
   decision.endpoint = endpoint;
-  const Verified verified = verify(context, endpoints::find_bearer(head).value);
+  const Shown shown = shown_by(context, head);
+  const Verified verified = verify(context, shown.token);
+  decision.by_cookie = shown.by_cookie;
+  if (looks_at_session(endpoint, head) && renews(context, head, shown, verified, decision)) {
+    return decision;
+  }
+  decision.kind = Decision::Kind::serve;
   decision.token = verified.token;
-  decision.auth_error = verified.error;
+  decision.auth_error = error_of(context, shown, verified);
+  // Neither yes nor no; the login page says so itself.
+  if (decision.auth_error == auth::Error::store_unavailable && endpoint != Endpoint::login) {
+    refuse(decision, decision.auth_error);
+  }
   return decision;
 }
 

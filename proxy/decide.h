@@ -20,6 +20,7 @@ struct Decision {
     forward,  // to route->upstream, as `path`
     serve,    // one of our endpoints
     reject,   // `status` and `error`
+    renew,    // with `refresh_token` first, then decide again
   };
   Kind kind = Kind::reject;
   int status = 400;
@@ -32,6 +33,9 @@ struct Decision {
   endpoints::Endpoint endpoint = endpoints::Endpoint::none;
   auth::CachedTokenRef token;                     // null: nobody in particular
   auth::Error auth_error = auth::Error::missing;  // why token is null
+  bool by_cookie = false;          // a cookie let the request in, or would have
+  std::string_view refresh_token;  // of Kind::renew
+  bool may_go_on = false;          // of Kind::renew: what is shown is good for a while yet
 };
 
 // The worker's state that a decision reads; the cache also learns.
@@ -40,6 +44,11 @@ struct DecisionContext {
   auth::TokenCache& tokens;
   const store::Revocations& revocations;
   auth::Time now{};
+  // Of the second decision about a request. A token that was made for it meanwhile counts instead
+  // of its cookie; without one, `renewal_error` says why there is none.
+  bool has_renewed = false;
+  std::string_view fresh_token{};
+  auth::Error renewal_error = auth::Error::missing;
 };
 
 [[nodiscard]] Decision decide(const DecisionContext& context, const http::RequestHead& head);

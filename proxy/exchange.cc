@@ -3,7 +3,10 @@
 
 #include "auth/bytes.h"
 #include "proxy/decide.h"
+#include "proxy/endpoints/browser_request.h"
 #include "proxy/endpoints/credentials.h"
+#include "proxy/endpoints/form_guard.h"
+#include "proxy/endpoints/refusal.h"
 #include "proxy/forward.h"
 #include "proxy/health.h"
 #include "proxy/http/guard.h"
@@ -49,15 +52,40 @@ std::string_view message_of(const Decision& decision) {
   return "The request cannot be served.";
 }
 
-Reply reply_for(const Exchange& exchange) {
+endpoints::Context context_of(WorkerState& worker, const Exchange& exchange) {
+  return {*exchange.local->runtime, worker.store, worker.hashing, worker.log, wall_clock()};
+}
+
+endpoints::Request request_of(const Exchange& exchange, std::string_view body) {
   const Decision& decision = exchange.decision;
-  if (decision.status == 401) return endpoints::unauthorized_reply(decision.auth_error);
+  return {exchange.request,
+          body,
+          exchange.client.address,
+          exchange.client.forwarding.request_id,
+          exchange.trace.id(),
+          decision.token ? decision.token->principal.get() : nullptr,
+          decision.auth_error,
+          exchange.client.forwarding.scheme,
+          exchange.client.ignored_forwarding};
+}
+
+// What a refused request is answered with, for programs or for people.
+Reply refused(WorkerState& worker, const Exchange& exchange, int status, std::string_view error,
+              std::string_view message) {
+  const Decision& decision = exchange.decision;
+  endpoints::Refusal refusal{status, error, message, decision.auth_error};
+  if (decision.route != nullptr) refusal.pages = decision.route->browser;
+  return endpoints::refusal_reply(context_of(worker, exchange), request_of(exchange, {}), refusal);
+}
+
+Reply reply_for(WorkerState& worker, const Exchange& exchange) {
+  const Decision& decision = exchange.decision;
   Reply reply;
   if (decision.status == 204) {
     reply.status = 204;
     reply.content_type = {};
   } else {
-    reply = endpoints::error_reply(decision.status, decision.error, message_of(decision));
+    reply = refused(worker, exchange, decision.status, decision.error, message_of(decision));
   }
   if (decision.error == "insufficient_scope") {
     reply.headers +=
@@ -104,17 +132,8 @@ net::Task<Reply> serve_endpoint(WorkerState& worker, Connection& connection, Exc
                                      body.status == 413 ? "body_too_large" : "bad_body",
                                      "The body could not be read.");
   }
-  const auth::Principal* principal =
-      exchange.decision.token ? exchange.decision.token->principal.get() : nullptr;
-  const endpoints::Context context{*exchange.local->runtime, worker.store, worker.hashing,
-                                   worker.log, wall_clock()};
-  const endpoints::Request request{exchange.request,
-                                   body.data,
-                                   exchange.client.address,
-                                   exchange.client.forwarding.request_id,
-                                   exchange.trace.id(),
-                                   principal,
-                                   exchange.decision.auth_error};
+  const endpoints::Context context = context_of(worker, exchange);
+  const endpoints::Request request = request_of(exchange, body.data);
   if (connection.role() == Role::admin) co_return co_await endpoints::administer(context, request);
   co_return co_await call(context, request, exchange.decision.endpoint);
 }
@@ -149,8 +168,9 @@ net::Task<void> perform_forward(WorkerState& worker, Connection& connection, Exc
     co_return;
   }
   if (forwarded.failure == Failure::client_closed) co_return;
-  Reply reply = endpoints::error_reply(status_of(forwarded.failure), name(forwarded.failure),
-                                       "The application did not answer as it should.");
+  Reply reply = refused(worker, exchange, status_of(forwarded.failure),
+                              name(forwarded.failure),
+                              "The application did not answer as it should.");
   if (reply.status == 503) reply.headers += "Retry-After: 1\r\n";
   co_await connection.reply(exchange, reply);
 }
@@ -164,7 +184,7 @@ net::Task<void> perform_ourselves(WorkerState& worker, Connection& connection, E
     co_await answer(connection, exchange, reply);
     co_return;
   }
-  Reply reply = reply_for(exchange);
+  Reply reply = reply_for(worker, exchange);
   const bool by_token = decision.status == 401 || decision.error == "forbidden" ||
                         decision.error == "insufficient_scope";
   reply.reason = by_token ? auth::name(decision.auth_error) : decision.error;
@@ -284,6 +304,45 @@ void record(WorkerState& worker, const Connection& connection, const Exchange& e
   worker.log.access(record);
 }
 
+// What came of a renewal: the cookies for the answer and the token for the decision.
+void keep_renewal(Exchange& exchange, const endpoints::Context& context,
+                  const Renewals::Result& renewal, DecisionContext& next) {
+  using Outcome = endpoints::Renewal::Outcome;
+  if (!renewal || renewal->outcome == Outcome::unavailable) {
+    next.renewal_error = auth::Error::store_unavailable;
+    return;
+  }
+  if (renewal->outcome != Outcome::renewed) {
+    next.renewal_error = auth::Error::revoked;
+    return;
+  }
+  const auto state = endpoints::find_login_state(context.runtime, exchange.request);
+  exchange.fresh_token = renewal->access.text;
+  exchange.cookies = endpoints::session_cookie_lines(context, renewal->access, renewal->refresh,
+                                                     state && state->ends_with_browser);
+  next.fresh_token = exchange.fresh_token;
+}
+
+// Parks the request until its session has a new token, and decides about it again. Where there is
+// none, the request goes on with what it showed, be it enough or not.
+net::Task<void> renew_session(WorkerState& worker, Exchange& exchange,
+                              const DecisionContext& first) {
+  DecisionContext second = first;
+  second.has_renewed = true;
+  const bool can_wait = exchange.decision.may_go_on;
+  if (!can_wait || !worker.renewals.rests(first.now)) {
+    const endpoints::Context context = context_of(worker, exchange);
+    const endpoints::Request request = request_of(exchange, {});
+    endpoints::RenewalWish wish;
+    wish.token = exchange.decision.refresh_token;
+    wish.active = endpoints::counts_as_activity(context.runtime, exchange.request);
+    const Renewals::Result renewal = co_await worker.renewals.renew(context, request, wish);
+    second.now = wall_clock();
+    keep_renewal(exchange, context, renewal, second);
+  }
+  exchange.decision = decide(second, exchange.request);
+}
+
 // Counts an exchange as long as it lasts, however it ends.
 class InFlight {
  public:
@@ -309,6 +368,9 @@ net::Task<bool> run_exchange(WorkerState& worker, Connection& connection, Exchan
                                   worker.revocations,
                                   std::chrono::floor<auth::milliseconds>(exchange.began_wall)};
     exchange.decision = decide(context, exchange.request);
+    if (exchange.decision.kind == Decision::Kind::renew) {
+      co_await renew_session(worker, exchange, context);
+    }
     note_proof(worker, exchange);
     if (exchange.decision.kind == Decision::Kind::forward) {
       co_await perform_forward(worker, connection, exchange);

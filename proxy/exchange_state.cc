@@ -35,6 +35,8 @@ void Exchange::next() {
   reason = {};
   user.clear();
   session_id.clear();
+  fresh_token.clear();
+  cookies.clear();
 }
 
 void Exchange::release() {

@@ -48,6 +48,10 @@ struct Exchange {
   std::string_view reason;      // why it was refused or failed; a literal or an enum's name
   std::string user;             // set by our endpoints; otherwise the token's
   std::string session_id;
+  // Of a session that was renewed for this request: the token it goes on with, and the Set-Cookie
+  // lines that every kind of answer carries.
+  std::string fresh_token;
+  std::string cookies;
 
   // Ready for the next request on the same connection; bytes read behind this one stay.
   void next();

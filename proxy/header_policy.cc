@@ -121,12 +121,21 @@ bool is_named_by_connection(const Head& head, std::string_view name) {
   });
 }
 
+// Fields that let somebody keep an answer.
+bool is_about_caching(const http::Field& field) {
+  constexpr std::string_view names[] = {"Expires", "Pragma", "Surrogate-Control",
+                                        "CDN-Cache-Control"};
+  return field.id == HeaderId::cache_control ||
+         (field.id == HeaderId::other &&
+          std::any_of(std::begin(names), std::end(names), [&field](std::string_view name) {
+            return http::equal_ignoring_case(field.name, name);
+          }));
+}
+
 }  // namespace
 
-HeaderPolicy::HeaderPolicy(const config::Config& config, std::string refresh_cookie,
-                           std::string access_cookie)
-    : refresh_cookie_(std::move(refresh_cookie)),
-      access_cookie_(std::move(access_cookie)),
+HeaderPolicy::HeaderPolicy(const config::Config& config, std::vector<std::string> own_cookies)
+    : own_cookies_(std::move(own_cookies)),
       authorization_(config.identity.authorization) {
   const auto add_preset = [this](const auto& preset) {
     for (const Preset& entry : preset) identity_.push_back({entry.header, entry.claim, {}});
@@ -207,13 +216,16 @@ void HeaderPolicy::append_client_fields(const http::RequestHead& head, bool has_
       continue;
     }
     // Nearly always our cookie is not there and the field goes out as it came.
-    if (http::find_cookie(field.value, refresh_cookie_).count == 0 &&
-        http::find_cookie(field.value, access_cookie_).count == 0) {
+    const bool has_ours =
+        std::any_of(own_cookies_.begin(), own_cookies_.end(), [&field](const std::string& name) {
+          return http::find_cookie(field.value, name).count != 0;
+        });
+    if (!has_ours) {
       out.append_field(field.name, field.value);
       continue;
     }
     std::string rest;
-    if (http::append_without(field.value, refresh_cookie_, access_cookie_, rest)) {
+    if (http::append_without(field.value, own_cookies_, rest)) {
       out.append_field(field.name, rest);
     }
   }
@@ -234,9 +246,19 @@ void HeaderPolicy::append_forwarding(const Forwarding& forwarding, http::Buffer&
   out.append_field("X-Request-Id", forwarding.request_id);
 }
 
-void HeaderPolicy::append_response_fields(const http::ResponseHead& head, http::Buffer& out) {
+void HeaderPolicy::append_response_fields(const http::ResponseHead& head,
+                                          const AnswerChanges& changes, http::Buffer& out) const {
+  bool names_cache = false;
   const bool check_connection = connection_names_fields(head);
   for (const http::Field& field : head.fields) {
+    if (!changes.cookies.empty() && is_about_caching(field)) continue;
+    names_cache |= field.id == HeaderId::cache_control;
+    if (field.id == HeaderId::set_cookie &&
+        std::any_of(own_cookies_.begin(), own_cookies_.end(), [&field](const std::string& name) {
+          return http::sets_cookie(field.value, name);
+        })) {
+      continue;
+    }
     switch (field.id) {
       case HeaderId::connection:
       case HeaderId::content_length:
@@ -252,6 +274,12 @@ void HeaderPolicy::append_response_fields(const http::ResponseHead& head, http::
     }
     if (check_connection && is_named_by_connection(head, field.name)) continue;
     out.append_field(field.name, field.value);
+  }
+  if (!changes.cookies.empty()) {
+    out.append("Cache-Control: private, no-store\r\n");
+    out.append(changes.cookies);
+  } else if (changes.is_private && !names_cache) {
+    out.append("Cache-Control: private\r\n");
   }
 }
 

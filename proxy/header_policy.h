@@ -26,10 +26,16 @@ struct Forwarding {
   std::string_view request_id;
 };
 
+// What we change about the application's answer.
+struct AnswerChanges {
+  std::string_view cookies;  // new ones of ours, as whole lines
+  bool is_private = false;   // a cookie let the request in: caches know that of Authorization only
+};
+
 class HeaderPolicy {
  public:
   HeaderPolicy() = default;
-  HeaderPolicy(const config::Config& config, std::string refresh_cookie, std::string access_cookie);
+  HeaderPolicy(const config::Config& config, std::vector<std::string> own_cookies);
 
   // True for every field that must never reach the upstream from a client: identity headers,
   // X-Forwarded-*, Forwarded, X-Real-IP, X-Original-*, X-Rewrite-URL, hop-by-hop fields and
@@ -44,8 +50,11 @@ class HeaderPolicy {
                             http::Buffer& out) const;
   // X-Forwarded-For/-Proto/-Host/-Port and X-Request-Id.
   static void append_forwarding(const Forwarding& forwarding, http::Buffer& out);
-  // The upstream's answer without its hop-by-hop fields.
-  static void append_response_fields(const http::ResponseHead& head, http::Buffer& out);
+  // The upstream's answer without its hop-by-hop fields and without cookies under our names, which
+  // would end or replace a session. Where new ones of ours go out with it, no cache may keep the
+  // answer, whatever the application allows.
+  void append_response_fields(const http::ResponseHead& head, const AnswerChanges& changes,
+                              http::Buffer& out) const;
 
   [[nodiscard]] config::Authorization authorization() const { return authorization_; }
 
@@ -53,8 +62,7 @@ class HeaderPolicy {
   std::vector<config::IdentityHeader> identity_;
   std::vector<std::uint64_t> managed_;  // hashes of folded names, sorted
   std::uint64_t managed_ids_ = 0;       // identity headers whose names are known ids
-  std::string refresh_cookie_;
-  std::string access_cookie_;
+  std::vector<std::string> own_cookies_;
   config::Authorization authorization_ = config::Authorization::remove;
 };
 

@@ -125,6 +125,8 @@ void print(const Decision& decision, const Runtime& runtime, std::ostream& out) 
     case Decision::Kind::serve:
       out << "answer   by our endpoint " << endpoint_name(decision.endpoint) << '\n';
       break;
+    case Decision::Kind::renew:  // never without a refresh cookie
+      break;
     case Decision::Kind::reject:
       out << "reject   " << decision.status << ' ' << decision.error << '\n';
       if (decision.status == 401 || decision.status == 403) {

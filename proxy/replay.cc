@@ -79,6 +79,8 @@ std::string difference(const Recorded& recorded, const Decision* decision,
       return "forwarded" + rule_text(*decision, runtime);
     case Decision::Kind::serve:
       return recorded.was_forwarded ? "answered by one of our endpoints" : "";
+    case Decision::Kind::renew:  // never without a refresh cookie
+      break;
     case Decision::Kind::reject:
       break;
   }

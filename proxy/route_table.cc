@@ -84,6 +84,11 @@ RetryRule retry_rule(const std::optional<config::Retry>& from) {
   return rule;
 }
 
+bool checks_origin(const config::Config& config, config::RouteCsrf of_route) {
+  if (of_route != config::RouteCsrf::inherit) return of_route == config::RouteCsrf::origin;
+  return config.browser.csrf == config::Csrf::origin;
+}
+
 }  // namespace
 
 RouteTable::RouteTable(const config::Config& config) {
@@ -96,6 +101,8 @@ RouteTable::RouteTable(const config::Config& config) {
     route.is_public = from.access == config::Access::is_public;
     route.websocket = from.websocket;
     route.legacy_paths = from.paths == config::Paths::legacy;
+    route.browser = from.browser;
+    route.checks_origin = checks_origin(config, from.csrf);
     route.strip_prefix = from.strip_prefix;
     route.requirement = {from.require.groups, from.require.scopes, from.require.claims};
     route.retry = retry_rule(from.retry);
@@ -106,6 +113,7 @@ RouteTable::RouteTable(const config::Config& config) {
   }
   default_route_.name = "default";
   default_route_.segments = {"**"};
+  default_route_.checks_origin = checks_origin(config, config::RouteCsrf::inherit);
   default_route_.upstream = upstream_index(config, "");
   default_route_.index = routes_.size();
 }

@@ -34,6 +34,8 @@ struct Route {
   bool is_public = false;
   bool websocket = false;
   bool legacy_paths = false;
+  config::PageMode browser = config::PageMode::automatic;
+  bool checks_origin = true;  // of changing requests that a cookie lets in
   std::string strip_prefix;  // "/api"; empty: none
   auth::Requirement requirement;
   RetryRule retry;

@@ -40,6 +40,7 @@ class Compiler {
   void admin_token();
   void users(std::shared_ptr<const auth::Users> given);
   void cookies();
+  void pages();
   void addresses();
   void endpoint(const config::Upstream& upstream, const std::string& url, const std::string& key);
   void rules();
@@ -280,6 +281,8 @@ void Compiler::cookies() {
   runtime_->refresh_cookie = attributes;
   attributes.name = prefix + from.name + "_access";
   runtime_->access_cookie = attributes;
+  attributes.name = prefix + from.name + "_login";
+  runtime_->login_cookie = attributes;
   runtime_->external_origin = config_.external_url;
   if (runtime_->external_origin.ends_with('/')) runtime_->external_origin.pop_back();
 }
@@ -340,7 +343,11 @@ void Compiler::rules() {
   runtime_->family_rules = {config_.tokens.refresh.grace, config_.tokens.refresh.idle_life};
   runtime_->routes = RouteTable(config_);
   runtime_->header_policy =
-      HeaderPolicy(config_, runtime_->refresh_cookie.name, runtime_->access_cookie.name);
+      HeaderPolicy(config_, {runtime_->refresh_cookie.name, runtime_->access_cookie.name,
+                             runtime_->login_cookie.name});
+  runtime_->form_keys = runtime_->refresh_keys.derived("gatehouse login form 1");
+  runtime_->redirects =
+      RedirectRules(config_.browser.allowed_redirects, runtime_->external_origin);
   runtime_->log = {static_cast<Level>(config_.log.level),
                    static_cast<Format>(config_.log.format),
                    config_.log.access,
@@ -357,6 +364,14 @@ void Compiler::admin_token() {
   }
 }
 
+void Compiler::pages() {
+  for (const Pages::Trouble& trouble :
+       runtime_->pages.load(config_.browser, config_.sessions.remember_me)) {
+    const std::string key = "browser.pages" + (trouble.key.empty() ? "" : "." + trouble.key);
+    problem(config_.browser.pages.at, key, trouble.message);
+  }
+}
+
 Compiled Compiler::run(std::shared_ptr<const auth::Users> given_users) {
   runtime_->config = config_;
   access_keys();
@@ -365,6 +380,7 @@ Compiled Compiler::run(std::shared_ptr<const auth::Users> given_users) {
   admin_token();
   users(std::move(given_users));
   cookies();
+  pages();
   addresses();
   if (!result_.problems.empty()) return std::move(result_);
   rules();

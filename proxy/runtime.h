@@ -12,6 +12,8 @@
 #include "auth/users.h"
 #include "config/config.h"
 #include "proxy/header_policy.h"
+#include "proxy/pages.h"
+#include "proxy/redirects.h"
 #include "proxy/http/cookie.h"
 #include "proxy/net/address.h"
 #include "proxy/route_table.h"
@@ -31,6 +33,10 @@ struct Runtime {
   store::ThrottleRules throttle;
   http::CookieAttributes refresh_cookie;
   http::CookieAttributes access_cookie;  // its name is stripped even where it is not issued
+  http::CookieAttributes login_cookie;   // of the login page: the browser's half of a double submit
+  std::vector<std::string> form_keys;    // the active one first
+  Pages pages;
+  RedirectRules redirects;
   std::string external_origin;           // "https://app.example.com"; empty: not configured
   std::string jwks;                      // the body of the key set endpoint
   std::vector<net::Network> trusted_proxies;

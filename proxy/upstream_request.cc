@@ -57,6 +57,11 @@ void write_upstream_head(const Exchange& exchange, std::string_view host, http::
   out.append("\r\n");
 }
 
+void append_answer_fields(const Exchange& exchange, http::Buffer& out) {
+  const AnswerChanges changes{exchange.cookies, exchange.decision.by_cookie};
+  exchange.local->runtime->header_policy.append_response_fields(exchange.response, changes, out);
+}
+
 void append_status_line(const http::ResponseHead& response, http::Buffer& out) {
   out.append("HTTP/1.1 ");
   append_number(static_cast<std::uint64_t>(response.status), out);

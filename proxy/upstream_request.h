@@ -13,6 +13,8 @@ namespace proxy {
 // The whole request head with that Host, replacing what `out` held.
 void write_upstream_head(const Exchange& exchange, std::string_view host, http::Buffer& out);
 void append_status_line(const http::ResponseHead& response, http::Buffer& out);
+// The application's fields as the client gets them, with our new cookies.
+void append_answer_fields(const Exchange& exchange, http::Buffer& out);
 void append_content_length(std::uint64_t length, http::Buffer& out);
 
 // True when the exchange used an authentication that the application binds to the connection

@@ -44,7 +44,8 @@ WorkerState::WorkerState(const net::Executor& loop, net::Wheel& deadlines,
       store(sessions),
       hashing(hashes),
       log(lines),
-      process(shared) {
+      process(shared),
+      renewals(loop) {
   proofs_.reserve(proofs_max);
   const auto random = auth::random_bytes(id_prefix_.size() / 2);
   const std::string text = random ? auth::hex(*random) : std::string(id_prefix_.size(), '0');

@@ -17,6 +17,7 @@
 #include "proxy/metrics.h"
 #include "proxy/net/deadline.h"
 #include "proxy/net/task.h"
+#include "proxy/renewals.h"
 #include "proxy/store/revocations.h"
 #include "proxy/store/session_store.h"
 #include "proxy/telemetry.h"
@@ -57,6 +58,7 @@ struct WorkerState {
   ProcessState& process;
   LocalRuntimeRef local;  // the newest; exchanges keep their own
   store::Revocations revocations;
+  Renewals renewals;
   boost::intrusive::list<SessionStream> session_streams;
   bool warned_about_forwarding = false;
   TraceSource traces;

@@ -9,15 +9,30 @@
 
 namespace proxy::endpoints {
 
-Found find_refresh_cookie(const Runtime& runtime, const http::RequestHead& head) {
+namespace {
+
+constexpr std::size_t cookie_bytes_max = 1'023;
+
+Found find_cookie(const http::RequestHead& head, std::string_view name) {
   Found found;
   for (const http::Field& field : head.fields) {
     if (field.id != http::HeaderId::cookie) continue;
-    const http::CookieLookup lookup = http::find_cookie(field.value, runtime.refresh_cookie.name);
+    const http::CookieLookup lookup = http::find_cookie(field.value, name);
     if (found.count == 0) found.value = lookup.value;
     found.count += lookup.count;
   }
   return found;
+}
+
+}  // namespace
+
+Found find_refresh_cookie(const Runtime& runtime, const http::RequestHead& head) {
+  return find_cookie(head, runtime.refresh_cookie.name);
+}
+
+Found find_access_cookie(const Runtime& runtime, const http::RequestHead& head) {
+  if (!runtime.config.browser.enabled) return {};
+  return find_cookie(head, runtime.access_cookie.name);
 }
 
 Found find_bearer(const http::RequestHead& head) {
@@ -54,6 +69,7 @@ auth::Result<AccessToken> issue_access(const Context& context, const Grant& gran
   claims.claims = grant.user.claims;
   claims.session_id = auth::to_text(grant.family);
   claims.generation = grant.generation;
+  claims.passive = grant.passive;
   claims.authenticated_at = grant.authenticated_at;
   auto token = auth::issue_access_token(context.runtime.access_keys, tokens.issuer, tokens.audience,
                                         claims, std::max(context.now, grant.not_before), life);
@@ -64,6 +80,45 @@ auth::Result<AccessToken> issue_access(const Context& context, const Grant& gran
     return token.error();
   }
   return AccessToken{std::move(*token), life};
+}
+
+bool fits_cookie(const Runtime& runtime, std::string_view access_token) {
+  return runtime.access_cookie.name.size() + 1 + access_token.size() <= cookie_bytes_max;
+}
+
+std::string session_cookie_lines(const Context& context, const AccessToken& access,
+                                 const auth::RefreshToken& refresh, bool ends_with_browser) {
+  const Runtime& runtime = context.runtime;
+  const auto life = std::chrono::floor<std::chrono::seconds>(refresh.expires_at - context.now);
+  const std::string text = runtime.refresh_keys.mint(refresh);
+  const auto as_asked = [ends_with_browser](std::chrono::seconds age) {
+    return ends_with_browser ? std::nullopt : std::optional<std::chrono::seconds>(age);
+  };
+  std::string lines = http::set_cookie_line(runtime.refresh_cookie, text, as_asked(life));
+  if (!runtime.config.browser.enabled) return lines;
+  if (fits_cookie(runtime, access.text)) {
+    return lines +
+           http::set_cookie_line(runtime.access_cookie, access.text, as_asked(access.expires_in));
+  }
+  context.log.write(Level::warning,
+                    "an access token does not fit into a cookie of 1 KiB: every request of its "
+                    "user asks the store; shorten groups and claims, or sign with ES256",
+                    {{"session", auth::to_text(refresh.family)},
+                     {"bytes", std::to_string(access.text.size())}});
+  return lines;
+}
+
+std::string app_cookie_lines(const Runtime& runtime) {
+  std::string lines;
+  for (const config::AppCookie& cookie : runtime.config.app_cookies) {
+    http::CookieAttributes attributes;
+    attributes.name = cookie.name;
+    attributes.path = cookie.path;
+    attributes.domain = cookie.domain;
+    attributes.secure = runtime.access_cookie.secure;
+    lines += http::set_cookie_line(attributes, "", std::chrono::seconds{0});
+  }
+  return lines;
 }
 
 Reply tokens_reply(const Context& context, const Delivered& delivered, const AccessToken& access,
@@ -79,8 +134,7 @@ Reply tokens_reply(const Context& context, const Delivered& delivered, const Acc
   }
   Reply reply = json_reply(200, json);
   if (delivered.refresh_in_cookie) {
-    const auto life = std::chrono::floor<std::chrono::seconds>(refresh.expires_at - context.now);
-    reply.headers = http::set_cookie_line(context.runtime.refresh_cookie, refresh_text, life);
+    reply.headers = session_cookie_lines(context, access, refresh, delivered.ends_with_browser);
   }
   reply.session_id = auth::to_text(refresh.family);
   return reply;

@@ -17,6 +17,8 @@ struct Found {
   std::string_view value;  // of the first; a view into the head
 };
 [[nodiscard]] Found find_refresh_cookie(const Runtime& runtime, const http::RequestHead& head);
+// Only with browser.enabled; without it nobody has such a cookie from us.
+[[nodiscard]] Found find_access_cookie(const Runtime& runtime, const http::RequestHead& head);
 // The token of `Authorization: Bearer` (scheme in any case, RFC 9110 section 11.1). `count` is of
 // all Authorization fields; the value is empty for other schemes.
 [[nodiscard]] Found find_bearer(const http::RequestHead& head);
@@ -33,6 +35,7 @@ struct Grant {
   // every token of its second, so a login right behind it is dated into the next.
   auth::Time not_before{};
   std::vector<std::string> scopes;
+  bool passive = false;  // nobody was there: the next visit renews it at once
 };
 struct AccessToken {
   std::string text;
@@ -46,7 +49,18 @@ struct Delivered {
   Shape shape = Shape::plain;
   bool refresh_in_cookie = true;
   bool refresh_in_body = false;
+  bool ends_with_browser = false;  // cookies without a life of their own
 };
+
+// Whether the access token's cookie stays under 1 KiB; browsers and servers in between drop more.
+[[nodiscard]] bool fits_cookie(const Runtime& runtime, std::string_view access_token);
+// The Set-Cookie lines of a session: refresh, and with browser.enabled access. A token that does
+// not fit is left out, so that the browser asks for a new one each time.
+[[nodiscard]] std::string session_cookie_lines(const Context& context, const AccessToken& access,
+                                               const auth::RefreshToken& refresh,
+                                               bool ends_with_browser);
+// The Set-Cookie lines that end the cookies of the application (app_cookies).
+[[nodiscard]] std::string app_cookie_lines(const Runtime& runtime);
 // 200 with the access token, and the refresh token where `delivered` says.
 [[nodiscard]] Reply tokens_reply(const Context& context, const Delivered& delivered,
                                  const AccessToken& access, const auth::RefreshToken& refresh);

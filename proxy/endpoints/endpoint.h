@@ -43,6 +43,8 @@ struct Request {
   // The verified access token that came along, or why there is none (missing, expired, ...).
   const auth::Principal* principal = nullptr;
   auth::Error principal_error = auth::Error::missing;
+  std::string_view scheme = "http";  // of the client's request, after trusted proxies were honoured
+  bool ignored_forwarding = false;   // a peer that is no trusted proxy sent X-Forwarded-*
 };
 
 [[nodiscard]] net::Task<Reply> login(const Context& context, const Request& request);

@@ -10,28 +10,22 @@
 #include "auth/bytes.h"
 #include "auth/password.h"
 #include "auth/throttle.h"
+#include "proxy/endpoints/browser_request.h"
 #include "proxy/endpoints/credentials.h"
 #include "proxy/endpoints/endpoint.h"
 #include "proxy/endpoints/fields.h"
+#include "proxy/endpoints/form_guard.h"
+#include "proxy/endpoints/login_form.h"
 #include "proxy/endpoints/reply.h"
 #include "proxy/net/address.h"
 
 namespace proxy::endpoints {
 
-// What a login attempt brought. Wiped when it goes. Not in the unnamed namespace, since it is part
-// of a coroutine's frame, which several files in one translation unit would complain about.
-struct LoginAttempt {
-  std::string login;
-  std::string password;
-  LoginAttempt() = default;
-  LoginAttempt(const LoginAttempt&) = delete;
-  LoginAttempt& operator=(const LoginAttempt&) = delete;
-  ~LoginAttempt() { auth::cleanse(password); }
-};
-
 namespace {
 
-constexpr std::array<std::string_view, 4> login_names{"username", "email", "name", "password"};
+constexpr std::array<std::string_view, 7> login_names{"username", "email", "name", "password",
+                                                     "csrf",     "rd",    "remember"};
+constexpr std::array<std::string_view, 4> not_in_query{"username", "email", "name", "password"};
 constexpr std::size_t user_agent_bytes_max = 200;
 
 Reply bad_login(std::string_view message) {
@@ -43,13 +37,16 @@ std::optional<Reply> read_attempt(const Context& context, const Request& request
                                   LoginAttempt& attempt) {
   if (request.head.method != http::Method::post) return method_not_allowed_reply("POST");
   if (is_cross_site(context.runtime, request.head)) return cross_site_reply();
-  if (query_names_any(request.head, login_names)) {
+  if (query_names_any(request.head, not_in_query)) {
     return bad_login("Credentials belong into the body, not into the URL.");
   }
   Fields fields;
   const FieldsProblem problem = read_fields(request.head, request.body, login_names, fields);
   if (problem.status != 0) return error_reply(problem.status, problem.code, problem.message);
 
+  attempt.target = fields.value("rd");
+  attempt.csrf = fields.value("csrf");
+  attempt.remember = !fields.value("remember").empty();
   for (const std::string_view alias : {"username", "email", "name"}) {
     const std::string_view value = fields.value(alias);
     if (value.empty()) continue;
@@ -58,7 +55,9 @@ std::optional<Reply> read_attempt(const Context& context, const Request& request
   }
   attempt.password = fields.value("password");
   if (attempt.login.empty() || attempt.password.empty()) {
-    return bad_login("Both username and password are required.");
+    Reply reply = bad_login("Both username and password are required.");
+    reply.reason = "incomplete";
+    return reply;
   }
   // NUL ends the password for some hash functions; a huge one costs CPU (I02, I03).
   if (attempt.password.size() > auth::password_bytes_max) {
@@ -135,7 +134,7 @@ net::Task<bool> end_previous(const Context& context, const Request& request) {
 
 // The access token is made first: when that fails, no session is left behind.
 net::Task<Reply> open_session(const Context& context, const Request& request,
-                              const auth::User& user) {
+                              const auth::User& user, bool ends_with_browser) {
   const bool ended = co_await end_previous(context, request);
   if (!ended) co_return unavailable_reply(auth::name(auth::Error::store_unavailable));
 
@@ -151,6 +150,11 @@ net::Task<Reply> open_session(const Context& context, const Request& request,
               .scopes = user.scopes};
   auth::Result<AccessToken> access = issue_access(context, grant);
   if (!access) co_return no_token_reply(access.error());
+  const bool needs_cookie = rules.delivery != config::Delivery::body &&
+                            context.runtime.config.browser.enabled;
+  if (needs_cookie && !fits_cookie(context.runtime, access->text)) {
+    co_return token_too_large(context, request, user.username, access->text.size());
+  }
 
   const store::NewSession wish = new_session(context, request, user, *family);
   const auto session = co_await context.store.create(wish);
@@ -173,7 +177,9 @@ net::Task<Reply> open_session(const Context& context, const Request& request,
   Delivered delivered;
   delivered.refresh_in_cookie = rules.delivery != config::Delivery::body;
   delivered.refresh_in_body = rules.delivery != config::Delivery::cookie;
+  delivered.ends_with_browser = ends_with_browser;
   Reply reply = tokens_reply(context, delivered, *access, refresh);
+  reply.headers += app_cookie_lines(context.runtime);
   reply.user = user.username;
   audit(context, request,
         {.event = "login", .outcome = "ok", .user = user.username,
@@ -201,13 +207,8 @@ auth::Error verdict(const auth::User* user, bool is_right) {
   return is_right ? auth::Error::disabled_user : auth::Error::wrong_password;
 }
 
-}  // namespace
-
-net::Task<Reply> login(const Context& context, const Request& request) {
-  LoginAttempt attempt;
-  std::optional<Reply> refused = read_attempt(context, request, attempt);
-  if (refused) co_return std::move(*refused);
-
+net::Task<Reply> try_login(const Context& context, const Request& request,
+                           const LoginAttempt& attempt) {
   const auth::Users& users = *context.runtime.users;
   const auth::User* user = users.find(attempt.login);
   const std::string_view known_name = user != nullptr ? std::string_view(user->username) : "";
@@ -236,7 +237,34 @@ net::Task<Reply> login(const Context& context, const Request& request) {
   }
   // Best effort: a count that stays only makes the throttle stricter.
   (void)co_await context.store.note_login_success(keys, context.now);
-  co_return co_await open_session(context, request, *user);
+  const bool ends_with_browser = attempt.by_form && context.runtime.config.sessions.remember_me &&
+                                 !attempt.remember;
+  co_return co_await open_session(context, request, *user, ends_with_browser);
+}
+
+// The form of the login page, or of a program that plays a browser.
+net::Task<Reply> login_by_form(const Context& context, const Request& request,
+                               LoginAttempt& attempt, std::optional<Reply> refused) {
+  attempt.by_form = true;
+  if (!refused) refused = check_form(context, request, attempt);
+  if (refused) co_return form_refused(context, request, attempt, std::move(*refused));
+  Reply reply = co_await try_login(context, request, attempt);
+  if (reply.status != 200) co_return form_refused(context, request, attempt, std::move(reply));
+  co_return form_accepted(context, request, attempt, std::move(reply));
+}
+
+}  // namespace
+
+net::Task<Reply> login(const Context& context, const Request& request) {
+  const bool has_pages = context.runtime.config.browser.enabled;
+  if (has_pages && is_read(request)) co_return show_login(context, request);
+  LoginAttempt attempt;
+  std::optional<Reply> refused = read_attempt(context, request, attempt);
+  if (has_pages && (is_form(request.head) || wants_page(request.head))) {
+    co_return co_await login_by_form(context, request, attempt, std::move(refused));
+  }
+  if (refused) co_return std::move(*refused);
+  co_return co_await try_login(context, request, attempt);
 }
 
 }  // namespace proxy::endpoints

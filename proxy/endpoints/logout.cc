@@ -6,9 +6,11 @@
 #include <optional>
 #include <vector>
 
+#include "proxy/endpoints/browser_request.h"
 #include "proxy/endpoints/credentials.h"
 #include "proxy/endpoints/endpoint.h"
 #include "proxy/endpoints/fields.h"
+#include "proxy/endpoints/page_reply.h"
 #include "proxy/endpoints/reply.h"
 
 namespace proxy::endpoints {
@@ -50,11 +52,28 @@ std::optional<Reply> read_families(const Context& context, const Request& reques
     return error_reply(400, "invalid_request", "Authorization is sent twice.");
   }
   add_family(context, cookie.value, families);
+  add_family(context, find_access_cookie(context.runtime, request.head).value, families);
   for (const std::string_view name : logout_names) {
     add_family(context, fields.value(name), families);
   }
   add_family(context, bearer.value, families);
   return std::nullopt;
+}
+
+// The last page of a session; where nobody is logged in, the only one.
+Reply logged_out_page(const Context& context) {
+  MessagePage page;
+  page.heading = "logged_out";
+  page.text = "logged_out_text";
+  page.link = context.runtime.config.endpoints.login;
+  page.link_text = "login_again";
+  return message_page(context, page);
+}
+
+Reply show_logout(const Context& context, const Request& request) {
+  const bool has_session = request.principal != nullptr ||
+                           find_refresh_cookie(context.runtime, request.head).count > 0;
+  return has_session ? logout_page(context, request, 200, "") : logged_out_page(context);
 }
 
 bool asks_for_all(const http::RequestHead& head) {
@@ -102,6 +121,9 @@ net::Task<bool> end_family(const Context& context, const Request& request,
 }  // namespace
 
 net::Task<Reply> logout(const Context& context, const Request& request) {
+  const bool has_pages = context.runtime.config.browser.enabled;
+  if (has_pages && is_read(request)) co_return show_logout(context, request);
+  const bool by_page = has_pages && wants_page(request.head);
   std::vector<auth::FamilyId> families;
   std::optional<Reply> refused = read_families(context, request, families);
   if (refused) co_return std::move(*refused);
@@ -110,11 +132,28 @@ net::Task<Reply> logout(const Context& context, const Request& request) {
   Reply reply = empty_reply();
   for (const auth::FamilyId& family : families) {
     const bool is_stored = co_await end_family(context, request, family, all, reply);
-    if (!is_stored) co_return unavailable_reply(auth::name(auth::Error::store_unavailable));
+    if (is_stored) continue;
+    Reply failed = unavailable_reply(auth::name(auth::Error::store_unavailable));
+    if (!by_page) co_return failed;
+    Reply page = logout_page(context, request, 503, "logout_failed");
+    page.headers += failed.headers;
+    page.reason = failed.reason;
+    co_return page;
+  }
+  if (by_page) {
+    Reply page = logged_out_page(context);
+    page.user = reply.user;
+    page.session_id = reply.session_id;
+    reply = std::move(page);
   }
   constexpr std::chrono::seconds at_once{0};
-  reply.headers = http::set_cookie_line(context.runtime.refresh_cookie, "", at_once) +
-                  http::set_cookie_line(context.runtime.access_cookie, "", at_once);
+  reply.headers += http::set_cookie_line(context.runtime.refresh_cookie, "", at_once) +
+                   http::set_cookie_line(context.runtime.access_cookie, "", at_once) +
+                   (has_pages ? http::set_cookie_line(context.runtime.login_cookie, "", at_once)
+                              : std::string()) +
+                   app_cookie_lines(context.runtime);
+  // What the browser keeps of protected pages must not come back with its back button.
+  if (has_pages) reply.headers += "Clear-Site-Data: \"cache\"\r\n";
   co_return reply;
 }
 

@@ -9,6 +9,8 @@
 #include "proxy/endpoints/credentials.h"
 #include "proxy/endpoints/endpoint.h"
 #include "proxy/endpoints/fields.h"
+#include "proxy/endpoints/form_guard.h"
+#include "proxy/endpoints/renew.h"
 #include "proxy/endpoints/reply.h"
 
 namespace proxy::endpoints {
@@ -17,13 +19,14 @@ namespace proxy::endpoints {
 struct TokenAsk {
   std::string token;
   std::string scope;
+  bool active = true;
   Delivered delivered;
 };
 
 namespace {
 
-constexpr std::array<std::string_view, 5> token_names{"token", "refreshToken", "refresh_token",
-                                                 "grant_type", "scope"};
+constexpr std::array<std::string_view, 6> token_names{"token", "refreshToken", "refresh_token",
+                                                 "grant_type", "scope", "active"};
 constexpr std::array<std::string_view, 9> not_in_query{
     "token", "refreshToken", "refresh_token", "access_token", "grant_type",
     "username", "email", "name", "password"};
@@ -103,6 +106,8 @@ std::optional<Reply> read_ask(const Context& context, const Request& request, To
     return refusal(oauth ? Shape::oauth : Shape::plain, problem.status, problem.code,
                    problem.message);
   }
+  // A page that refreshes by itself says that nobody is there.
+  ask.active = fields.value("active") != "false";
   const std::string_view grant_type = fields.value("grant_type");
   if (!grant_type.empty()) {
     ask.delivered.shape = Shape::oauth;
@@ -116,58 +121,24 @@ std::optional<Reply> read_ask(const Context& context, const Request& request, To
   return find_token(context, request, fields, ask);
 }
 
-// RFC 6749 section 6: the scope may be narrowed, never widened. False: widened.
-bool narrow(std::string_view asked, std::vector<std::string>& scopes) {
-  if (asked.empty()) return true;
-  std::vector<std::string> narrowed;
-  while (!asked.empty()) {
-    const std::size_t end = asked.find(' ');
-    const std::string_view scope = asked.substr(0, end);
-    asked = end == std::string_view::npos ? std::string_view{} : asked.substr(end + 1);
-    if (scope.empty()) continue;
-    if (std::find(scopes.begin(), scopes.end(), scope) == scopes.end()) return false;
-    narrowed.emplace_back(scope);
+Reply reply_for(const Context& context, const TokenAsk& ask, const Renewal& renewal) {
+  const Shape shape = ask.delivered.shape;
+  switch (renewal.outcome) {
+    case Renewal::Outcome::renewed:
+      return tokens_reply(context, ask.delivered, renewal.access, renewal.refresh);
+    case Renewal::Outcome::wrong_scope:
+      return refusal(Shape::oauth, 400, "invalid_scope", "The scope may not be widened.");
+    case Renewal::Outcome::unavailable:
+      return unavailable_reply(renewal.reason);
+    case Renewal::Outcome::failed: {
+      Reply reply = no_token_reply(auth::Error::wrong_claims);
+      reply.reason = renewal.reason;
+      return reply;
+    }
+    case Renewal::Outcome::refused:
+      break;
   }
-  scopes = std::move(narrowed);
-  return true;
-}
-
-// The user is gone or disabled since: so is the session.
-net::Task<Reply> end_session(const Context& context, const Request& request, Shape shape,
-                             const store::Session& session, auth::Error why) {
-  const auto revoked = co_await context.store.revoke(
-      session.family, store::RevokeReason::user_changed, context.now);
-  const std::string session_id = auth::to_text(session.family);
-  audit(context, request,
-        {.event = "revoke", .outcome = revoked ? "ok" : "failed", .reason = "user_changed",
-         .user = session.username, .session_id = session_id});
-  Reply reply = revoked ? invalid_token_reply(shape, auth::name(why))
-                        : unavailable_reply(store::name(revoked.error()));
-  reply.user = session.username;
-  reply.session_id = session_id;
-  co_return reply;
-}
-
-// A session that goes on: the access token carries the generation that is answered with.
-Reply answer(const Context& context, const TokenAsk& ask, const auth::User& user,
-             const auth::RefreshToken& shown, const store::Rotated& rotated) {
-  Grant grant{.user = user,
-              .family = shown.family,
-              .generation = rotated.rotation.generation,
-              .authenticated_at = rotated.session.created_at,
-              .session_ends_at = shown.expires_at,
-              .not_before = rotated.session.created_at,
-              .scopes = user.scopes};
-  if (!narrow(ask.scope, grant.scopes)) {
-    return refusal(Shape::oauth, 400, "invalid_scope", "The scope may not be widened.");
-  }
-  const auth::Result<AccessToken> access = issue_access(context, grant);
-  if (!access) return no_token_reply(access.error());
-  // A pure function of the shown token's family and end, so that every replica and every parallel
-  // request gives the same bytes.
-  auth::RefreshToken successor = shown;
-  successor.generation = rotated.rotation.generation;
-  return tokens_reply(context, ask.delivered, *access, successor);
+  return invalid_token_reply(shape, renewal.reason);
 }
 
 }  // namespace
@@ -176,48 +147,17 @@ net::Task<Reply> token(const Context& context, const Request& request) {
   TokenAsk ask;
   std::optional<Reply> refused = read_ask(context, request, ask);
   if (refused) co_return std::move(*refused);
-  const Shape shape = ask.delivered.shape;
-
-  const auto shown = context.runtime.refresh_keys.read(ask.token, context.now);
-  if (!shown) {
-    const std::string_view reason = auth::name(shown.error());
-    audit(context, request, {.event = "refresh", .outcome = "failed", .reason = reason});
-    co_return invalid_token_reply(shape, reason);
+  RenewalWish wish;
+  wish.token = ask.token;
+  wish.scope = ask.scope;
+  wish.active = ask.active || context.runtime.config.sessions.activity == config::Activity::any;
+  const Renewal renewal = co_await renew(context, request, wish);
+  if (const auto state = find_login_state(context.runtime, request.head)) {
+    ask.delivered.ends_with_browser = state->ends_with_browser;
   }
-  const std::string session_id = auth::to_text(shown->family);
-  const auto rotated = co_await context.store.rotate(shown->family, shown->generation, true,
-                                                     context.now);
-  AuditEvent event{.event = "refresh", .outcome = "failed", .session_id = session_id};
-  if (!rotated) {
-    event.reason = store::name(rotated.error());
-    audit(context, request, event);
-    co_return unavailable_reply(event.reason);
-  }
-  const auth::Outcome outcome = rotated->rotation.outcome;
-  event.user = rotated->session.username;
-  if (outcome == auth::Outcome::dead || outcome == auth::Outcome::reuse) {
-    // Reuse has an outcome of its own: alerts are made from it.
-    (outcome == auth::Outcome::reuse ? event.outcome : event.reason) = auth::name(outcome);
-    audit(context, request, event);
-    Reply reply = invalid_token_reply(shape, auth::name(outcome));
-    reply.user = rotated->session.username;
-    reply.session_id = session_id;
-    co_return reply;
-  }
-
-  const auth::User* user = context.runtime.users->find_username(rotated->session.username);
-  if (user == nullptr || user->disabled) {
-    const auth::Error why =
-        user == nullptr ? auth::Error::unknown_user : auth::Error::disabled_user;
-    event.reason = auth::name(why);
-    audit(context, request, event);
-    co_return co_await end_session(context, request, shape, rotated->session, why);
-  }
-  Reply reply = answer(context, ask, *user, *shown, *rotated);
-  reply.user = user->username;
-  reply.session_id = session_id;
-  event.outcome = auth::name(outcome);
-  audit(context, request, event);
+  Reply reply = reply_for(context, ask, renewal);
+  reply.user = renewal.username;
+  reply.session_id = renewal.session_id;
   co_return reply;
 }
 

@@ -54,8 +54,7 @@ CookieLookup find_cookie(std::string_view field, std::string_view name) {
   return found;
 }
 
-bool append_without(std::string_view field, std::string_view name_a, std::string_view name_b,
-                    std::string& out) {
+bool append_without(std::string_view field, std::span<const std::string> names, std::string& out) {
   const std::size_t start = out.size();
   bool first = true;
   bool dropped = false;
@@ -63,7 +62,8 @@ bool append_without(std::string_view field, std::string_view name_a, std::string
   for (bool last = false; !last;) {
     const std::string_view piece = take_piece(field, last);
     const std::string_view pair = without_leading_blanks(piece);
-    if (is_named(pair, name_a) || is_named(pair, name_b)) {
+    if (std::any_of(names.begin(), names.end(),
+                    [pair](const std::string& name) { return is_named(pair, name); })) {
       dropped = true;
       continue;
     }
@@ -77,21 +77,33 @@ bool append_without(std::string_view field, std::string_view name_a, std::string
   return something;
 }
 
+bool sets_cookie(std::string_view value, std::string_view name) {
+  std::string_view pair = without_leading_blanks(value.substr(0, value.find(';')));
+  // A browser cuts blanks off the name before it stores it (RFC 6265bis section 5.6).
+  const std::size_t equals = pair.find('=');
+  if (equals == std::string_view::npos) return false;
+  pair = pair.substr(0, equals);
+  while (!pair.empty() && syntax::is_blank(pair.back())) pair.remove_suffix(1);
+  return pair == name;
+}
+
 std::string set_cookie_line(const CookieAttributes& attributes, std::string_view value,
-                            std::chrono::seconds max_age) {
+                            std::optional<std::chrono::seconds> max_age) {
   // What does not fit the grammar would write fields of its own into our answer; no cookie then.
   if (!syntax::all(syntax::cookie_octet, value) || attributes.name.empty() ||
       !syntax::all(syntax::token_char, attributes.name) || !is_attribute_text(attributes.path) ||
       !is_attribute_text(attributes.domain)) {
     return {};
   }
-  const std::chrono::seconds age = std::max(max_age, std::chrono::seconds(0));
   std::string line = "Set-Cookie: ";
   line.append(attributes.name).append("=").append(value);
   line.append("; Path=").append(attributes.path);
   if (!attributes.domain.empty()) line.append("; Domain=").append(attributes.domain);
-  line.append("; Max-Age=").append(std::to_string(age.count()));
-  if (age.count() == 0) line.append("; Expires=Thu, 01 Jan 1970 00:00:00 GMT");
+  if (max_age) {
+    const std::chrono::seconds age = std::max(*max_age, std::chrono::seconds(0));
+    line.append("; Max-Age=").append(std::to_string(age.count()));
+    if (age.count() == 0) line.append("; Expires=Thu, 01 Jan 1970 00:00:00 GMT");
+  }
   line.append("; HttpOnly");
   if (attributes.secure) line.append("; Secure");
   line.append("; SameSite=").append(text(attributes.same_site)).append("\r\n");

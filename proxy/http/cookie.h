@@ -5,6 +5,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -16,10 +18,9 @@ struct CookieLookup {
 };
 [[nodiscard]] CookieLookup find_cookie(std::string_view field, std::string_view name);
 
-// Appends the pairs of `field` but those named in `names` (a span of two: refresh and access) to
-// `out`, byte for byte and in order, separated as they were; false when nothing is left.
-bool append_without(std::string_view field, std::string_view name_a, std::string_view name_b,
-                    std::string& out);
+// Appends the pairs of `field` but those named in `names` to `out`, byte for byte and in order,
+// separated as they were; false when nothing is left.
+bool append_without(std::string_view field, std::span<const std::string> names, std::string& out);
 
 enum class SameSite : std::uint8_t { strict, lax, none };
 struct CookieAttributes {
@@ -29,8 +30,12 @@ struct CookieAttributes {
   bool secure = true;
   SameSite same_site = SameSite::lax;
 };
-// "Set-Cookie: ...\r\n", always HttpOnly. `max_age` zero expires the cookie.
+// "Set-Cookie: ...\r\n", always HttpOnly. `max_age` zero expires the cookie; without one it lives
+// until the browser closes.
 [[nodiscard]] std::string set_cookie_line(const CookieAttributes& attributes,
-                                          std::string_view value, std::chrono::seconds max_age);
+                                          std::string_view value,
+                                          std::optional<std::chrono::seconds> max_age);
+// Whether a Set-Cookie value sets a cookie of that name.
+[[nodiscard]] bool sets_cookie(std::string_view value, std::string_view name);
 
 }  // namespace proxy::http

@@ -16,7 +16,7 @@ namespace proxy {
 namespace {
 
 HeaderPolicy policy_of(const config::Config& config) {
-  return HeaderPolicy(config, "__Host-gatehouse_refresh", "__Host-gatehouse_access");
+  return HeaderPolicy(config, {"__Host-gatehouse_refresh", "__Host-gatehouse_access"});
 }
 
 HeaderPolicy policy_with(config::IdentityPreset preset, std::string extra = "",
@@ -45,13 +45,13 @@ std::string passed(const HeaderPolicy& policy, std::string_view fields, bool has
 std::string passed(std::string_view fields) { return passed(policy_of(small_config()), fields); }
 
 // The same for an answer of the application.
-std::string answered(std::string_view fields) {
+std::string answered(std::string_view fields, const AnswerChanges& changes = {}) {
   std::string text = "HTTP/1.1 200 OK\r\n";
   text.append(fields).append("\r\n");
   const http::Response response = http::read_response(text);
   EXPECT_EQ(response.error, http::ParseError::none) << fields;
   http::Buffer out;
-  HeaderPolicy::append_response_fields(response.head, out);
+  policy_of(small_config()).append_response_fields(response.head, changes, out);
   return std::string(out.view());
 }
 
@@ -311,6 +311,27 @@ TEST(HeaderPolicy, AnAnswerLosesTheFieldsOfItsHopOnly) {
             "WWW-Authenticate: Basic realm=\"app\"\r\nX-Forwarded-User: from the app\r\n");
   EXPECT_EQ(answered("Content-Length: 2\r\nETag: \"a\"\r\n"), "ETag: \"a\"\r\n");
   EXPECT_EQ(answered("Connection: X-Hop, close\r\nx-hop: 1\r\nX-End: 2\r\n"), "X-End: 2\r\n");
+}
+
+TEST(HeaderPolicy, AnAnswerWithOurCookiesIsKeptByNobody) {
+  const AnswerChanges changes{"Set-Cookie: own=1\r\n", true};
+  EXPECT_EQ(answered("Cache-Control: public\r\nExpires: 0\r\nCDN-Cache-Control: max-age=9\r\n"
+                     "Pragma: x\r\nETag: 1\r\n",
+                     changes),
+            "ETag: 1\r\nCache-Control: private, no-store\r\nSet-Cookie: own=1\r\n");
+}
+
+TEST(HeaderPolicy, AnAnswerToACookieIsPrivateUnlessTheApplicationSaysOtherwise) {
+  const AnswerChanges changes{"", true};
+  EXPECT_EQ(answered("ETag: 1\r\n", changes), "ETag: 1\r\nCache-Control: private\r\n");
+  EXPECT_EQ(answered("Cache-Control: max-age=5\r\n", changes), "Cache-Control: max-age=5\r\n");
+}
+
+TEST(HeaderPolicy, TheApplicationCannotSetOurCookies) {
+  EXPECT_EQ(answered("Set-Cookie: __Host-gatehouse_access=x\r\nSet-Cookie: a=b\r\n"
+                     "Set-Cookie: __Host-gatehouse_refresh =; Max-Age=0\r\n"
+                     "Set-Cookie: __Host-gatehouse_access2=x\r\n"),
+            "Set-Cookie: a=b\r\nSet-Cookie: __Host-gatehouse_access2=x\r\n");
 }
 
 }  // namespace

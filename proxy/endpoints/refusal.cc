@@ -1,0 +1,117 @@
+// See refusal.h.
+#include "proxy/endpoints/refusal.h"
+
+#include "proxy/endpoints/browser_request.h"
+#include "proxy/endpoints/credentials.h"
+#include "proxy/endpoints/page_reply.h"
+#include "proxy/endpoints/reply.h"
+
+namespace proxy::endpoints {
+namespace {
+
+bool gets_page(const Context& context, const Request& request, config::PageMode pages) {
+  if (!context.runtime.config.browser.enabled) return false;
+  if (pages != config::PageMode::automatic) return pages == config::PageMode::always;
+  return !request.head.wants_websocket && wants_page(request.head);
+}
+
+std::string percent_encoded(std::string_view text) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '/' || c == '-' || c == '_' || c == '.' || c == '~';
+    if (plain) {
+      out.push_back(c);
+    } else {
+      out.push_back('%');
+      out.push_back(digits[byte >> 4]);
+      out.push_back(digits[byte & 15]);
+    }
+  }
+  return out;
+}
+
+// Where the browser should be after a login: a read is done again, anything else is not, and its
+// page is shown instead.
+std::string target_of(const Runtime& runtime, const http::RequestHead& head, bool is_page) {
+  std::string target(page_behind(runtime, head));
+  if (is_page && !is_unsafe(head.method)) {
+    target = head.path;
+    if (head.has_query) target.append("?").append(head.query);
+  }
+  return std::string(runtime.redirects.checked(target));
+}
+
+bool had_session(const Runtime& runtime, const http::RequestHead& head) {
+  return find_refresh_cookie(runtime, head).count > 0 ||
+         find_access_cookie(runtime, head).count > 0;
+}
+
+Reply login_refusal(const Context& context, const Request& request, const Refusal& refusal) {
+  const Runtime& runtime = context.runtime;
+  Reply reply = unauthorized_reply(refusal.auth_error);
+  if (!runtime.config.browser.enabled) return reply;
+  const bool is_page = gets_page(context, request, refusal.pages);
+  const std::string target = target_of(runtime, request.head, is_page);
+  if (is_page) {
+    LoginPage page;
+    page.status = 401;
+    page.target = target;
+    page.headers = reply.headers;
+    if (had_session(runtime, request.head)) {
+      page.text = is_unsafe(request.head.method) ? "not_saved" : "expired";
+    }
+    Reply shown = login_page(context, request, std::move(page));
+    shown.reason = reply.reason;
+    return shown;
+  }
+  const bool is_missing = refusal.auth_error == auth::Error::missing;
+  reply.body = JsonText()
+                   .text("error", is_missing ? "missing_token" : "invalid_token")
+                   .text("message", is_missing ? "An access token is required."
+                                               : "The access token is not valid.")
+                   .text("login", runtime.config.endpoints.login + "?rd=" + percent_encoded(target))
+                   .done();
+  return reply;
+}
+
+// The sentences of a page about `refusal`.
+MessagePage sentences_for(const Refusal& refusal) {
+  MessagePage page;
+  page.heading = "failed";
+  page.text = "failed_text";
+  if (refusal.error == "cross_site") {
+    page.heading = "refused";
+    page.text = "refused_text";
+  } else if (refusal.status == 403) {
+    page.heading = "forbidden";
+    page.text = "forbidden_text";
+  } else if (refusal.status == 400 || refusal.status == 404) {
+    page.heading = "not_found";
+    page.text = "not_found_text";
+  } else if (refusal.error == "unavailable") {
+    page.heading = "session_unknown";
+    page.text = "session_unknown_text";
+  }
+  return page;
+}
+
+}  // namespace
+
+Reply refusal_reply(const Context& context, const Request& request, const Refusal& refusal) {
+  if (refusal.status == 401) return login_refusal(context, request, refusal);
+  if (!gets_page(context, request, refusal.pages)) {
+    return error_reply(refusal.status, refusal.error, refusal.message);
+  }
+  MessagePage page = sentences_for(refusal);
+  page.status = refusal.status;
+  page.link = "/";
+  page.link_text = "back";
+  page.detail = std::string(refusal.message) + " (" + std::string(refusal.error) + ", " +
+                std::string(request.request_id) + ")";
+  return message_page(context, page);
+}
+
+}  // namespace proxy::endpoints

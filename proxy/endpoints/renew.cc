@@ -1,0 +1,116 @@
+// See renew.h. Nothing here touches a cookie where it fails: a late answer would delete a newer
+// login's, and an outage would log everybody out.
+#include "proxy/endpoints/renew.h"
+
+#include <algorithm>
+
+#include "proxy/endpoints/reply.h"
+
+namespace proxy::endpoints {
+
+namespace {
+
+// RFC 6749 section 6: the scope may be narrowed, never widened. False: widened.
+bool narrow(std::string_view asked, std::vector<std::string>& scopes) {
+  if (asked.empty()) return true;
+  std::vector<std::string> narrowed;
+  while (!asked.empty()) {
+    const std::size_t end = asked.find(' ');
+    const std::string_view scope = asked.substr(0, end);
+    asked = end == std::string_view::npos ? std::string_view{} : asked.substr(end + 1);
+    if (scope.empty()) continue;
+    if (std::find(scopes.begin(), scopes.end(), scope) == scopes.end()) return false;
+    narrowed.emplace_back(scope);
+  }
+  scopes = std::move(narrowed);
+  return true;
+}
+
+// The user is gone or disabled since: so is the session.
+net::Task<void> end_session(const Context& context, const Request& request,
+                            const store::Session& session, Renewal& renewal) {
+  const auto revoked = co_await context.store.revoke(
+      session.family, store::RevokeReason::user_changed, context.now);
+  audit(context, request,
+        {.event = "revoke", .outcome = revoked ? "ok" : "failed", .reason = "user_changed",
+         .user = session.username, .session_id = renewal.session_id});
+  if (revoked) co_return;
+  renewal.outcome = Renewal::Outcome::unavailable;
+  renewal.reason = store::name(revoked.error());
+}
+
+// A session that goes on: the access token carries the generation that is answered with.
+void issue(const Context& context, const RenewalWish& wish, const auth::User& user,
+           const store::Rotated& rotated, Renewal& renewal) {
+  Grant grant{.user = user,
+              .family = renewal.refresh.family,
+              .generation = rotated.rotation.generation,
+              .authenticated_at = rotated.session.created_at,
+              .session_ends_at = renewal.refresh.expires_at,
+              .not_before = rotated.session.created_at,
+              .scopes = user.scopes,
+              .passive = !wish.active};
+  if (!narrow(wish.scope, grant.scopes)) {
+    renewal.outcome = Renewal::Outcome::wrong_scope;
+    return;
+  }
+  auth::Result<AccessToken> access = issue_access(context, grant);
+  if (!access) {
+    renewal.outcome = Renewal::Outcome::failed;
+    renewal.reason = auth::name(access.error());
+    return;
+  }
+  renewal.outcome = Renewal::Outcome::renewed;
+  renewal.access = std::move(*access);
+  // A pure function of the shown token's family and end, so that every replica and every parallel
+  // request gives the same bytes.
+  renewal.refresh.generation = rotated.rotation.generation;
+}
+
+}  // namespace
+
+net::Task<Renewal> renew(const Context& context, const Request& request, const RenewalWish& wish) {
+  Renewal renewal;
+  AuditEvent event{.event = "refresh", .outcome = "failed"};
+  const auto shown = context.runtime.refresh_keys.read(wish.token, context.now);
+  if (!shown) {
+    event.reason = renewal.reason = auth::name(shown.error());
+    audit(context, request, event);
+    co_return renewal;
+  }
+  renewal.refresh = *shown;
+  renewal.session_id = auth::to_text(shown->family);
+  event.session_id = renewal.session_id;
+  const auto rotated = co_await context.store.rotate(shown->family, shown->generation, wish.active,
+                                                     context.now);
+  if (!rotated) {
+    renewal.outcome = Renewal::Outcome::unavailable;
+    event.reason = renewal.reason = store::name(rotated.error());
+    audit(context, request, event);
+    co_return renewal;
+  }
+  renewal.username = rotated->session.username;
+  event.user = renewal.username;
+  const auth::Outcome outcome = rotated->rotation.outcome;
+  if (outcome == auth::Outcome::dead || outcome == auth::Outcome::reuse) {
+    renewal.reason = auth::name(outcome);
+    // Reuse has an outcome of its own: alerts are made from it.
+    (outcome == auth::Outcome::reuse ? event.outcome : event.reason) = auth::name(outcome);
+    audit(context, request, event);
+    co_return renewal;
+  }
+  const auth::User* user = context.runtime.users->find_username(renewal.username);
+  if (user == nullptr || user->disabled) {
+    event.reason = renewal.reason = auth::name(user == nullptr ? auth::Error::unknown_user
+                                                               : auth::Error::disabled_user);
+    audit(context, request, event);
+    co_await end_session(context, request, rotated->session, renewal);
+    co_return renewal;
+  }
+  issue(context, wish, *user, *rotated, renewal);
+  event.outcome = auth::name(outcome);
+  audit(context, request, event);
+  co_return renewal;
+}
+
+}  // namespace proxy::endpoints
