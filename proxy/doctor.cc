@@ -60,8 +60,8 @@ std::string date_text(auth::Time time) {
 
 std::string host_of_url(const std::string& url) {
   const auto begin = url.find("://");
-  const std::string rest = begin == std::string::npos ? url : url.substr(begin + 3);
-  return rest.substr(0, rest.find_first_of(":/"));
+  const std::string authority = begin == std::string::npos ? url : url.substr(begin + 3);
+  return authority.substr(0, authority.find_first_of(":/"));
 }
 
 bool is_local(const std::string& host) {

@@ -99,7 +99,7 @@ void forget_answer(Exchange& exchange) {
   exchange.response_parser.reset();
 }
 
-net::Task<void> rest(const net::Executor& executor, milliseconds time) {
+net::Task<void> rest_before_retry(const net::Executor& executor, milliseconds time) {
   net::Timer timer(executor, time);
   co_await timer.async_wait(net::as_result);
 }
@@ -121,7 +121,7 @@ net::Task<Forwarded> forward(WorkerState& worker, Connection& connection, Exchan
     }
     if (!again) break;
     forget_answer(exchange);
-    if (retries.has_pause()) co_await rest(worker.executor, retries.pause());
+    if (retries.has_pause()) co_await rest_before_retry(worker.executor, retries.pause());
   }
   if (exchange.target) exchange.upstream = exchange.target->name;
   exchange.upstream_duration = std::chrono::duration_cast<std::chrono::microseconds>(

@@ -8,7 +8,7 @@
 namespace proxy {
 namespace {
 
-constexpr std::chrono::milliseconds rest{5'000};
+constexpr std::chrono::milliseconds rest_time{5'000};
 
 }  // namespace
 
@@ -73,7 +73,7 @@ net::Task<Renewals::Result> Renewals::renew(const endpoints::Context& context,
   const Lead lead(*this, key, pending);
   endpoints::Renewal renewal = co_await endpoints::renew(context, request, wish);
   if (renewal.outcome == endpoints::Renewal::Outcome::unavailable) {
-    rest_until_ = context.now + rest;
+    rest_until_ = context.now + rest_time;
   }
   pending->result = std::make_shared<const endpoints::Renewal>(std::move(renewal));
   co_return pending->result;

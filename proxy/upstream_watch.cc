@@ -71,7 +71,7 @@ void UpstreamWatch::begin() {
     }
     check_new_targets(place);
   }
-  std::erase_if(unhealthy_, [this, &local](const auto& entry) {
+  std::erase_if(unhealthy_, [&local](const auto& entry) {
     return std::none_of(local->upstreams.begin(), local->upstreams.end(),
                         [&entry](const auto& upstream) {
                           return entry.first.starts_with(upstream->config().name + " ");
