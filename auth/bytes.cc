@@ -142,6 +142,14 @@ Digest sha256(std::string_view bytes) {
   return digest;
 }
 
+std::string sha1_hex(std::string_view bytes) {
+  std::array<unsigned char, SHA_DIGEST_LENGTH> digest{};
+  if (SHA1(raw(bytes), bytes.size(), digest.data()) == nullptr) {
+    throw std::runtime_error("OpenSSL has no SHA-1");
+  }
+  return hex({reinterpret_cast<const char*>(digest.data()), digest.size()});
+}
+
 Digest hmac_sha256(std::string_view key, std::string_view bytes) {
   if (key.size() > INT_MAX) throw std::length_error("HMAC key");
   Digest digest;

@@ -27,6 +27,8 @@ namespace auth {
 
 using Digest = std::array<std::uint8_t, 32>;
 [[nodiscard]] Digest sha256(std::string_view bytes);
+// What Redis names scripts by; not for anything that has to be secure.
+[[nodiscard]] std::string sha1_hex(std::string_view bytes);
 [[nodiscard]] Digest hmac_sha256(std::string_view key, std::string_view bytes);
 
 // RFC 5869 with an empty salt; for keys derived from keys.

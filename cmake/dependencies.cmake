@@ -13,6 +13,10 @@ find_package(CLI11 REQUIRED)
 find_path(ARGON2_INCLUDE_DIR argon2.h REQUIRED)
 find_library(ARGON2_LIBRARY argon2 REQUIRED)
 find_library(CRYPT_LIBRARY crypt REQUIRED)
+
+# Only its reader and formatter are used, so that any version from 0.14 on will do.
+find_path(HIREDIS_INCLUDE_DIR hiredis/hiredis.h REQUIRED)
+find_library(HIREDIS_LIBRARY hiredis REQUIRED)
 # Its text serializer only, which needs neither civetweb nor curl; its own CMake files ask for both.
 find_path(PROMETHEUS_CPP_INCLUDE_DIR prometheus/text_serializer.h REQUIRED)
 find_library(PROMETHEUS_CPP_CORE_LIBRARY prometheus-cpp-core REQUIRED)

@@ -54,6 +54,15 @@ enum class Metric : std::uint8_t {
   token_cache_misses,
   token_cache_entries,
   hash_queue_length,
+  // Redis.
+  store_duration,
+  store_errors,
+  store_up,
+  store_breaker_open,
+  store_outage_decisions,
+  revocation_lag,
+  revocations_followed,
+  alerts,
   // The process.
   log_lines_dropped,
   spans,

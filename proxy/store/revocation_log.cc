@@ -5,27 +5,30 @@
 
 namespace proxy::store {
 
-void RevocationLog::add(const Revocation& revocation, auth::Time now) {
+bool RevocationLog::add(const Revocation& revocation, auth::Time now) {
   const std::lock_guard lock(mutex_);
   if (revocation.is_for_everybody()) {
-    if (!everybody_ || everybody_->at < revocation.at) everybody_ = revocation;
-    return;
+    const bool is_news = !everybody_ || everybody_->at < revocation.at;
+    if (is_news) everybody_ = revocation;
+    return is_news;
   }
   const bool is_session = !revocation.session_id.empty();
   const auto [entry, is_new] =
       is_session ? sessions_.try_emplace(revocation.session_id, revocation)
                  : users_.try_emplace(revocation.username, revocation);
+  const bool is_news = is_new || entry->second.at < revocation.at;
   if (!is_new) {
     Revocation& known = entry->second;
     known.at = std::max(known.at, revocation.at);
     known.forget_at = std::max(known.forget_at, revocation.forget_at);
   }
-  if (sessions_.size() + users_.size() < sweep_at_) return;
+  if (sessions_.size() + users_.size() < sweep_at_) return is_news;
   // When it has doubled since it was last cleaned: a constant cost for each entry ever added.
   const auto is_past = [now](const auto& one) { return one.second.forget_at <= now; };
   std::erase_if(sessions_, is_past);
   std::erase_if(users_, is_past);
   sweep_at_ = std::max<std::size_t>(1'024, 2 * (sessions_.size() + users_.size()));
+  return is_news;
 }
 
 std::vector<Revocation> RevocationLog::all(auth::Time now) const {

@@ -16,7 +16,8 @@ namespace proxy::store {
 
 class RevocationLog {
  public:
-  void add(const Revocation& revocation, auth::Time now);
+  // False when the same was known already.
+  bool add(const Revocation& revocation, auth::Time now);
   [[nodiscard]] std::vector<Revocation> all(auth::Time now) const;
   // When all sessions of this user were last revoked, if that is still remembered.
   [[nodiscard]] std::optional<auth::Time> user_revoked_at(const std::string& username) const;

@@ -28,6 +28,7 @@ LEVELS = {
     "proxy/failure": 2,
     "proxy/fetch": 3, "proxy/trace_export": 4, "proxy/store/": 3,
     "proxy/pages": 2, "proxy/redirects": 2,
+    "proxy/redis/": 2,
     "proxy/runtime": 4,
     "proxy/client": 5, "proxy/endpoints/": 5,
     "proxy/decide": 6, "proxy/renewals": 6, "proxy/local_runtime": 6,
@@ -59,6 +60,7 @@ CONFINED = {
         r"auth/(bytes|keys|key_material|jwk|pem|pem_facts|jws|password|family)\.(cc|h)|"
         r"proxy/net/tls.*",
     r"openssl/ssl\.h": r"proxy/net/tls.*",
+    r"hiredis/": r"proxy/redis/resp\.cc",
     r"prometheus/": r"proxy/metrics\.cc",
     r"argon2\.h|crypt\.h": r"auth/password\.cc",
     r"boost/json": r"auth/json\.cc|config/schema\.cc|"
