@@ -300,6 +300,55 @@ struct MemoryStore {
   Location at;
 };
 
+enum class StoreKind { memory, redis };
+enum class RedisMode { standalone, sentinel, cluster };
+
+struct RedisSentinel {
+  std::string username;
+  Secret password;
+};
+
+struct RedisTls {
+  bool enabled = false;
+  std::string ca_file;  // empty: the system's authorities
+  std::string server_name;
+  std::string certificate_file;
+  std::string key_file;
+};
+
+struct Redis {
+  std::string url;  // loading puts it into the keys below and clears it
+  RedisMode mode = RedisMode::standalone;
+  std::vector<std::string> endpoints;  // "redis:6379" or "unix:/path"
+  std::string master;
+  std::uint32_t database = 0;
+  std::string username;
+  Secret password;
+  RedisSentinel sentinel;
+  RedisTls tls;
+  milliseconds command_timeout{500};
+  std::string key_prefix = "gatehouse:";
+  std::uint32_t wait_replicas = 0;
+  Location at;
+};
+
+enum class OutageAccess { allow, deny };
+enum class OutageReadyz { pass, fail };
+
+struct OnOutage {
+  OutageAccess access = OutageAccess::allow;
+  OutageReadyz readyz = OutageReadyz::pass;
+};
+
+struct Webhook {
+  std::string url;  // empty: alarms are only audited and counted
+  Secret secret;
+};
+
+struct Alerts {
+  Webhook webhook;
+};
+
 struct IdentityHeader {
   std::string header;  // "X-Employee"
   std::string claim;   // "sub"
@@ -382,7 +431,11 @@ struct Config {
   std::vector<AppCookie> app_cookies;
   Browser browser;
   Sessions sessions;
+  StoreKind store_kind = StoreKind::memory;
   MemoryStore memory;
+  Redis redis;
+  OnOutage on_outage;
+  Alerts alerts;
   Identity identity;
   Throttle throttle;
   Limits limits;

@@ -7,6 +7,7 @@
 
 #include "config/environment.h"
 #include "config/secret.h"
+#include "config/redis_url.h"
 #include "config/table.h"
 #include "config/validate.h"
 
@@ -65,6 +66,7 @@ Loaded load(std::string_view text, const std::string& file_name, const std::stri
     expand_variables(document.root, "", environment, report);
     Reader reader{report, directory};
     read_section(reader, document.root, "", config_table(), loaded.config);
+    apply_redis_url(loaded.config.redis, report);
     validate(loaded.config, report);
     derive_defaults(loaded.config);
   }

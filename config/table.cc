@@ -42,10 +42,10 @@ Section<Config> config_keys() {
       section("timeouts", &T::timeouts, timeout_keys(), "How long clients may take."),
       section("drain", &T::drain, drain_keys(), "How the program ends."),
       section("log", &T::log, log_keys(), "What is written, and where."),
+      section("alerts", &T::alerts, alert_keys(), "Who is told about stolen tokens."),
       section("tracing", &T::tracing, tracing_keys(), "Spans for a collector (OpenTelemetry)."),
       key("watch", &T::watch,
           "Reload when the configuration, or a file that it names, changes; as SIGHUP does."),
-      later<T>("alerts", "A webhook that is told about stolen tokens (`webhook`)."),
   };
 }
 

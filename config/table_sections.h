@@ -28,6 +28,7 @@ inline constexpr milliseconds day = std::chrono::hours{24};
 [[nodiscard]] Section<Browser> browser_keys();
 [[nodiscard]] Section<Sessions> session_keys();
 [[nodiscard]] Section<Config> store_keys();
+[[nodiscard]] Section<Alerts> alert_keys();
 [[nodiscard]] Section<Log> log_keys();
 [[nodiscard]] Section<Tracing> tracing_keys();
 

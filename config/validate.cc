@@ -42,6 +42,7 @@ void validate(const Config& config, Report& report) {
   validate_browser(config, report);
   validate_routes(config, report);
   validate_tokens(config, report);
+  validate_store(config, report);
   check_tracing(config, report);
   if (config.drain.delay + config.drain.timeout >= seconds{30}) {
     report.warning("drain", "delay and timeout together reach 30 s, after which Kubernetes kills");

@@ -16,5 +16,6 @@ void validate_answers(const Config& config, Report& report);     // validate_ans
 void validate_browser(const Config& config, Report& report);     // validate_browser.cc
 void validate_routes(const Config& config, Report& report);      // validate_routes.cc
 void validate_tokens(const Config& config, Report& report);      // validate_tokens.cc
+void validate_store(const Config& config, Report& report);       // validate_store.cc
 
 }  // namespace config

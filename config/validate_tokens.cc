@@ -182,7 +182,7 @@ void check_users(const Config& config, Report& report) {
 
 void check_made_keys(const Config& config, Report& report) {
   const bool has_all = !config.tokens.access.keys.empty() && !config.tokens.refresh.keys.empty();
-  if (has_all) { return; }
+  if (has_all || config.store_kind == StoreKind::redis) { return; }
   if (!config.memory.snapshot_file.empty()) {
     report.problem("store.memory.snapshot_file",
                    "needs tokens.access.keys and tokens.refresh.keys: sessions of keys that are "

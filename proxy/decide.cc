@@ -120,6 +120,12 @@ Verified verify(const DecisionContext& context, std::string_view token) {
     result.error = auth::Error::revoked;
     return result;
   }
+  // What was revoked meanwhile is not known; whoever cannot live with that says `deny`.
+  if (principal.ours && context.store_is_down &&
+      context.runtime.config.on_outage.access == config::OutageAccess::deny) {
+    result.error = auth::Error::store_unavailable;
+    return result;
+  }
   result.token = known;
   return result;
 }

@@ -44,6 +44,7 @@ struct DecisionContext {
   auth::TokenCache& tokens;
   const store::Revocations& revocations;
   auth::Time now{};
+  bool store_is_down = false;
   // Of the second decision about a request. A token that was made for it meanwhile counts instead
   // of its cookie; without one, `renewal_error` says why there is none.
   bool has_renewed = false;

@@ -226,6 +226,27 @@ net::Task<void> refuse_head(WorkerState& worker, Connection& connection, Exchang
   co_await answer(connection, exchange, reply);
 }
 
+// What was decided about tokens of ours while the store could not say whether they were revoked.
+void note_outage(WorkerState& worker, const Exchange& exchange) {
+  const Decision& decision = exchange.decision;
+  const bool is_denied = decision.auth_error == auth::Error::store_unavailable;
+  const bool is_allowed = decision.kind == Decision::Kind::forward && decision.token &&
+                          decision.token->principal->ours;
+  if (!is_denied && !is_allowed) return;
+  AuditEvent event;
+  event.event = "outage";
+  event.outcome = is_allowed ? "allowed" : "denied";
+  event.reason = "store_unavailable";
+  if (is_allowed) {
+    event.user = decision.token->principal->subject;
+    event.session_id = decision.token->principal->session_id;
+  }
+  event.client = exchange.client.address;
+  event.request_id = exchange.client.forwarding.request_id;
+  worker.log.audit(event);
+  count(Metric::store_outage_decisions, event.outcome);
+}
+
 void note_proof(WorkerState& worker, const Exchange& exchange) {
   const auth::CachedTokenRef& token = exchange.decision.token;
   if (!token || token->prove_at == auth::Time::max()) return;
@@ -366,11 +387,13 @@ net::Task<bool> run_exchange(WorkerState& worker, Connection& connection, Exchan
     warn_about_untrusted_forwarding(worker, exchange);
     const DecisionContext context{*exchange.local->runtime, exchange.local->tokens,
                                   worker.revocations,
-                                  std::chrono::floor<auth::milliseconds>(exchange.began_wall)};
+                                  std::chrono::floor<auth::milliseconds>(exchange.began_wall),
+                                  worker.process.is_store_down()};
     exchange.decision = decide(context, exchange.request);
     if (exchange.decision.kind == Decision::Kind::renew) {
       co_await renew_session(worker, exchange, context);
     }
+    if (context.store_is_down) note_outage(worker, exchange);
     note_proof(worker, exchange);
     if (exchange.decision.kind == Decision::Kind::forward) {
       co_await perform_forward(worker, connection, exchange);

@@ -8,6 +8,7 @@
 #include "auth/password.h"
 #include "config/secret.h"
 #include "config/users_file.h"
+#include "proxy/store_options.h"
 #include "proxy/upstream.h"
 
 namespace proxy {
@@ -38,6 +39,7 @@ class Compiler {
   void refresh_keys();
   void verifier();
   void admin_token();
+  void session_store();
   void users(std::shared_ptr<const auth::Users> given);
   void cookies();
   void pages();
@@ -372,12 +374,27 @@ void Compiler::pages() {
   }
 }
 
+void Compiler::session_store() {
+  const config::Secret& webhook = config_.alerts.webhook.secret;
+  if (!webhook.empty()) {
+    if (auto secret = secret_text(webhook, "alerts.webhook.secret_file")) {
+      runtime_->webhook_secret = std::move(*secret);
+    }
+  }
+  if (config_.store_kind != config::StoreKind::redis) return;
+  std::vector<StoreProblem> problems;
+  auto options = redis_options(config_.redis, problems);
+  for (const StoreProblem& one : problems) problem(config_.redis.at, one.key, one.message);
+  runtime_->redis = std::make_shared<const redis::ClientOptions>(std::move(options));
+}
+
 Compiled Compiler::run(std::shared_ptr<const auth::Users> given_users) {
   runtime_->config = config_;
   access_keys();
   verifier();
   refresh_keys();  // after every other key, to be told apart from all of them
   admin_token();
+  session_store();
   users(std::move(given_users));
   cookies();
   pages();

@@ -16,8 +16,9 @@
 #include "proxy/redirects.h"
 #include "proxy/http/cookie.h"
 #include "proxy/net/address.h"
+#include "proxy/redis/client.h"
 #include "proxy/route_table.h"
-#include "proxy/store/memory_store.h"
+#include "proxy/store/session_store.h"
 #include "proxy/telemetry.h"
 #include "proxy/trace.h"
 
@@ -44,6 +45,8 @@ struct Runtime {
   HeaderPolicy header_policy;
   LogOptions log;
   TraceRules trace;
+  std::shared_ptr<const redis::ClientOptions> redis;  // null: the memory store
+  std::string webhook_secret;
   std::string admin_token;  // empty: the admin listener asks for none
   // Not configured, so a restart makes others.
   bool access_keys_made = false;

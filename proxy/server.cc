@@ -54,13 +54,8 @@ bool same_listening(const config::Config& a, const config::Config& b) {
          a.health.address == b.health.address && a.admin.address == b.admin.address;
 }
 
-store::MemoryStoreOptions store_options(const Runtime& runtime) {
-  store::MemoryStoreOptions options;
-  options.sessions_max = runtime.config.memory.sessions_max;
-  options.rules = runtime.family_rules;
-  options.absolute_life = runtime.config.tokens.refresh.absolute_life;
-  options.access_life = runtime.config.tokens.access.life;
-  return options;
+WebhookOptions webhook_options(const Runtime& runtime) {
+  return {runtime.config.alerts.webhook.url, runtime.webhook_secret};
 }
 
 }  // namespace
@@ -106,19 +101,7 @@ bool Server::start() {
     std::cerr << "gatehouse: " << writer_->error() << '\n';
     return false;
   }
-  store_ = std::make_unique<store::MemoryStore>(store_options(*runtime_),
-                                                [this](const store::Revocation& revocation) {
-                                                  for (const auto& worker : workers_)
-                                                    worker->publish(revocation);
-                                                });
-  hashing_ = std::make_unique<HashPool>(HashPoolOptions{});
-  const std::size_t count =
-      runtime_->config.workers != 0 ? runtime_->config.workers : default_workers();
-  process_.workers = static_cast<unsigned>(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    workers_.push_back(std::make_unique<Worker>(*store_, *hashing_, *writer_, runtime_, process_));
-  }
-  control_ = std::make_unique<Worker>(*store_, *hashing_, *writer_, runtime_, process_);
+  make_workers();
   exporter_ = std::make_unique<TraceExporter>(control_->state().executor, process_.spans);
   signals_ = std::make_unique<net::Signals>(control_->state().executor, our_signals);
   process_.metrics.collect([this](Scrape& scrape) { collect(scrape); });
@@ -128,6 +111,32 @@ bool Server::start() {
   if (!bind()) return false;
   load_sessions();
   return true;
+}
+
+void Server::make_workers() {
+  const std::size_t count =
+      runtime_->config.workers != 0 ? runtime_->config.workers : default_workers();
+  process_.workers = static_cast<unsigned>(count);
+  stores_ = std::make_unique<Stores>(
+      *runtime_, count,
+      [this](const store::Revocation& revocation) {
+        for (const auto& worker : workers_) worker->publish(revocation);
+      },
+      [this](const store::Revocation& theft) {
+        control_->post([this, theft] { webhook_->raise(theft); });
+      });
+  process_.store_health = stores_->health();
+  hashing_ = std::make_unique<HashPool>(HashPoolOptions{});
+  for (std::size_t i = 0; i < count; ++i) {
+    workers_.push_back(
+        std::make_unique<Worker>(stores_->of(i), *hashing_, *writer_, runtime_, process_));
+    stores_->attach(i, workers_.back()->state().executor);
+  }
+  control_ = std::make_unique<Worker>(stores_->of(stores_->last()), *hashing_, *writer_, runtime_,
+                                      process_);
+  stores_->attach(stores_->last(), control_->state().executor);
+  stores_->follow(control_->state().executor);
+  webhook_ = std::make_unique<Webhook>(control_->state().executor, webhook_options(*runtime_));
 }
 
 bool Server::bind_one(const std::string& address, const std::string& key, Role role) {
@@ -174,9 +183,10 @@ bool Server::bind() {
 
 void Server::load_sessions() {
   const std::string& file = runtime_->config.memory.snapshot_file;
-  if (file.empty()) return;
+  if (file.empty() || stores_->memory() == nullptr) return;
   const auto read =
-      store::read_snapshot(*store_, file, runtime_->refresh_keys.snapshot_key(), wall_clock());
+      store::read_snapshot(*stores_->memory(), file, runtime_->refresh_keys.snapshot_key(),
+                           wall_clock());
   if (!read.error.empty()) {
     log().write(Level::warning, "the sessions of the last run could not be read",
                 {{"reason", read.error}});
@@ -184,7 +194,7 @@ void Server::load_sessions() {
     log().write(Level::info, "read the sessions of the last run",
                 {{"sessions", std::to_string(read.sessions)}});
   }
-  for (const store::Revocation& revocation : store_->revocations(wall_clock())) {
+  for (const store::Revocation& revocation : stores_->memory()->revocations(wall_clock())) {
     for (const auto& worker : workers_) worker->publish(revocation);
   }
 }
@@ -198,12 +208,14 @@ void Server::start_workers() {
 void Server::finish() {
   for (const auto& worker : workers_) worker->stop();
   for (std::thread& thread : threads_) thread.join();
+  stores_->detach();
   // Verifications that still wait resume on loops that no longer run; the pool goes first.
   hashing_.reset();
   const std::string& file = runtime_->config.memory.snapshot_file;
-  if (!file.empty()) {
+  if (!file.empty() && stores_->memory() != nullptr) {
     const std::string error =
-        store::write_snapshot(*store_, file, runtime_->refresh_keys.snapshot_key(), wall_clock());
+        store::write_snapshot(*stores_->memory(), file, runtime_->refresh_keys.snapshot_key(),
+                              wall_clock());
     if (!error.empty()) {
       log().write(Level::error, "the sessions could not be saved", {{"reason", error}});
     }
@@ -318,7 +330,8 @@ bool Server::install(Compiled compiled, std::string_view what) {
   std::vector<std::string> ended = runtime_->users->ended_by(*compiled.runtime->users);
   runtime_ = std::move(compiled.runtime);
   certificate_ends_ = certificate_ends(runtime_->config);
-  store_->set_options(store_options(*runtime_));
+  stores_->install(*runtime_);
+  webhook_->set_options(webhook_options(*runtime_));
   for (const auto& worker : workers_) worker->install(runtime_);
   control_->install(runtime_);
   // Behind the installation, on the same thread.
@@ -335,8 +348,9 @@ bool Server::install(Compiled compiled, std::string_view what) {
 // Gone, disabled, or with another password: what was logged in under the old record ends.
 net::Task<void> Server::end_sessions_of(std::vector<std::string> usernames) {
   for (const std::string& username : usernames) {
+    store::SessionStore& sessions = control_->state().store;
     const auto ended =
-        co_await store_->revoke_user(username, store::RevokeReason::user_changed, wall_clock());
+        co_await sessions.revoke_user(username, store::RevokeReason::user_changed, wall_clock());
     AuditEvent event;
     event.event = "revoke";
     event.outcome = ended ? "ok" : "failed";

@@ -15,10 +15,11 @@
 #include "proxy/metrics.h"
 #include "proxy/net/signals.h"
 #include "proxy/runtime.h"
-#include "proxy/store/memory_store.h"
+#include "proxy/stores.h"
 #include "proxy/telemetry.h"
 #include "proxy/trace_export.h"
 #include "proxy/upstream_watch.h"
+#include "proxy/webhook.h"
 #include "proxy/worker.h"
 
 namespace proxy {
@@ -50,6 +51,7 @@ class Server {
   bool start();
   bool bind();
   bool bind_one(const std::string& address, const std::string& key, Role role);
+  void make_workers();
   void load_sessions();
   void start_workers();
   void finish();
@@ -75,12 +77,13 @@ class Server {
   std::shared_ptr<const Runtime> runtime_;
   ProcessState process_;
   std::unique_ptr<LogWriter> writer_;
-  std::unique_ptr<store::MemoryStore> store_;
+  std::unique_ptr<Stores> stores_;
   std::unique_ptr<HashPool> hashing_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<UpstreamWatch> watch_;  // outlives its coroutines on the control loop
   std::unique_ptr<Worker> control_;
   std::unique_ptr<TraceExporter> exporter_;
+  std::unique_ptr<Webhook> webhook_;
   std::unique_ptr<net::Signals> signals_;
   std::vector<std::thread> threads_;
   bool draining_ = false;

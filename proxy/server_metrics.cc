@@ -42,13 +42,17 @@ void Server::note_reload(bool succeeded) {
 
 void Server::collect(Scrape& scrape) const {
   scrape.set(Metric::build_info, 1, GATEHOUSE_VERSION, "GCC " __VERSION__);
-  scrape.set(Metric::ready, process_.draining.load() ? 0 : 1);
+  const bool is_unready_store =
+      process_.is_store_down() &&
+      (!process_.store_health->was_up() ||
+       runtime_->config.on_outage.readyz == config::OutageReadyz::fail);
+  scrape.set(Metric::ready, process_.draining.load() || is_unready_store ? 0 : 1);
   scrape.set(Metric::workers, static_cast<double>(workers_.size()));
   scrape.set(Metric::connections, process_.connections.load());
   scrape.set(Metric::requests_in_flight, 0);
   scrape.set(Metric::tunnels, 0);
   scrape.set(Metric::token_cache_entries, 0);
-  scrape.set(Metric::sessions, static_cast<double>(store_->size()));
+  stores_->collect(scrape);
   scrape.set(Metric::hash_queue_length, static_cast<double>(hashing_->waiting()));
   scrape.set(Metric::log_lines_dropped, static_cast<double>(writer_->dropped()));
   scrape.set(Metric::config_last_reload_success, last_reload_succeeded_ ? 1 : 0);

@@ -125,6 +125,7 @@ std::vector<std::string> keep_fixed(const config::Config& now, config::Config& n
   };
   keep(now.workers, next.workers, "workers");
   keep(now.log.file, next.log.file, "log.file");
+  keep(now.store_kind, next.store_kind, "store.kind");
   return keys;
 }
 

@@ -18,6 +18,7 @@
 #include "proxy/net/deadline.h"
 #include "proxy/net/task.h"
 #include "proxy/renewals.h"
+#include "proxy/store/redis_shared.h"
 #include "proxy/store/revocations.h"
 #include "proxy/store/session_store.h"
 #include "proxy/telemetry.h"
@@ -28,9 +29,14 @@ namespace proxy {
 // The life of the process, read by every thread.
 struct ProcessState {
   std::atomic<bool> draining{false};          // readiness says no
+  const store::StoreHealth* store_health = nullptr;  // set before threads run; null: in memory
   std::atomic<bool> closing{false};           // answers carry Connection: close
   std::atomic<std::uint32_t> connections{0};  // client connections of all workers
   MetricsBook metrics;
+
+  [[nodiscard]] bool is_store_down() const {
+    return store_health != nullptr && !store_health->is_up();
+  }
   SpanQueue spans;
   unsigned workers = 1;                       // who share bounds; fixed before the first one runs
 };

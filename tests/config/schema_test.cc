@@ -46,8 +46,8 @@ TEST(Schema, RefusesUnservedKeysButForTheirHarmlessValue) {
   const auto root = json::parse(schema()).as_object();
   const auto& top = root.at("properties").as_object();
   EXPECT_TRUE(top.at("sessions").as_object().contains("not"));
-  const auto& store = top.at("store").as_object().at("properties").as_object();
-  EXPECT_EQ(store.at("kind").as_object().at("const"), "memory");
+  const auto& endpoints = top.at("endpoints").as_object().at("properties").as_object();
+  EXPECT_EQ(endpoints.at("session_js").as_object().at("const"), false);
 }
 
 TEST(Schema, SaysWhatIsRequired) {
