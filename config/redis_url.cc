@@ -10,7 +10,7 @@
 namespace config {
 namespace {
 
-constexpr const char* key = "store.redis.url";
+constexpr const char* url_key = "store.redis.url";
 constexpr const char* default_port = "6379";
 
 // "user@", if it is there. False after a problem.
@@ -20,11 +20,11 @@ bool take_user(std::string_view& rest, Redis& redis, Report& report) {
   const auto user = rest.substr(0, at);
   rest.remove_prefix(at + 1);
   if (user.find(':') != std::string_view::npos) {
-    report.problem(key, "must not hold a password, since URLs are printed; use password_file");
+    report.problem(url_key, "must not hold a password, since URLs are printed; use password_file");
     return false;
   }
   if (!redis.username.empty()) {
-    report.problem(key, "names a user beside store.redis.username; keep one of the two");
+    report.problem(url_key, "names a user beside store.redis.username; keep one of the two");
     return false;
   }
   redis.username = user;
@@ -42,7 +42,7 @@ bool take_database(std::string_view& rest, Redis& redis, Report& report) {
   const auto [end, error] =
       std::from_chars(number.data(), number.data() + number.size(), database);
   if (error != std::errc{} || end != number.data() + number.size()) {
-    report.problem(key, "ends with a database that is no number");
+    report.problem(url_key, "ends with a database that is no number");
     return false;
   }
   redis.database = database;
@@ -55,7 +55,7 @@ void apply_redis_url(Redis& redis, Report& report) {
   if (redis.url.empty()) { return; }
   const std::string url = std::exchange(redis.url, "");
   if (!redis.endpoints.empty()) {
-    report.problem(key, "is short for store.redis.endpoints; keep one of the two");
+    report.problem(url_key, "is short for store.redis.endpoints; keep one of the two");
     return;
   }
   std::string_view rest = url;
@@ -65,14 +65,14 @@ void apply_redis_url(Redis& redis, Report& report) {
   }
   const bool is_tls = rest.rfind("rediss://", 0) == 0;
   if (!is_tls && rest.rfind("redis://", 0) != 0) {
-    report.problem(key, "begins with redis://, rediss:// or unix:/");
+    report.problem(url_key, "begins with redis://, rediss:// or unix:/");
     return;
   }
   rest.remove_prefix(is_tls ? 9 : 8);
   if (!take_user(rest, redis, report) || !take_database(rest, redis, report)) { return; }
   const auto place = parse_host_port(rest);
   if (!place) {
-    report.problem(key, "is not of the form redis://[user@]HOST[:PORT][/DATABASE]");
+    report.problem(url_key, "is not of the form redis://[user@]HOST[:PORT][/DATABASE]");
     return;
   }
   redis.tls.enabled = redis.tls.enabled || is_tls;

@@ -7,13 +7,13 @@
 namespace proxy {
 namespace {
 
-const std::string section = "store.redis.";
+const std::string redis_section = "store.redis.";
 
 std::string read_secret(const config::Secret& secret, const std::string& key,
                         std::vector<StoreProblem>& problems) {
   if (secret.empty()) return {};
   config::SecretText text = config::read_secret(secret);
-  if (!text.error.empty()) problems.push_back({section + key, text.error});
+  if (!text.error.empty()) problems.push_back({redis_section + key, text.error});
   return std::move(text.bytes);
 }
 
@@ -29,7 +29,8 @@ redis::ClientOptions redis_options(const config::Redis& redis,
     if (endpoint) {
       options.endpoints.push_back(*endpoint);
     } else {
-      problems.push_back({section + "endpoints", "`" + text + "` is not of the form HOST:PORT"});
+      problems.push_back(
+          {redis_section + "endpoints", "`" + text + "` is not of the form HOST:PORT"});
     }
   }
   options.link.username = redis.username;
@@ -45,7 +46,7 @@ redis::ClientOptions redis_options(const config::Redis& redis,
     tls.key_file = redis.tls.key_file;
     options.link.tls = net::TlsClient::make(std::move(tls), problem);
     if (!options.link.tls) {
-      problems.push_back({section + "tls." + problem.option, problem.message});
+      problems.push_back({redis_section + "tls." + problem.option, problem.message});
     }
   }
   options.sentinel = options.link;

@@ -11,7 +11,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::size_t slot_count = 16'384;
+constexpr std::size_t all_slots = 16'384;
 constexpr std::size_t nodes_max = 512;
 // Redirections say when something has moved; this is for what nobody asked for meanwhile.
 constexpr milliseconds rest_time{30'000};
@@ -77,14 +77,14 @@ net::Task<bool> Client::read_topology() {
 
 // [[first slot, last slot, [host, port, ...], replicas...], ...]
 void Client::take_topology(const Reply& slots, const net::Endpoint& asked) {
-  std::vector<Node*> found(slot_count, nullptr);
+  std::vector<Node*> found(all_slots, nullptr);
   std::set<Node*> wanted;
   for (const Reply& range : slots.items) {
     if (range.items.size() < 3 || range.items[2].items.size() < 2) continue;
     const std::int64_t first = range.items[0].integer;
     const std::int64_t last = range.items[1].integer;
     const Reply& master = range.items[2];
-    if (first < 0 || last >= static_cast<std::int64_t>(slot_count) || first > last) continue;
+    if (first < 0 || last >= static_cast<std::int64_t>(all_slots) || first > last) continue;
     net::Endpoint address;
     address.host = master.items[0].text.empty() ? asked.host : master.items[0].text;
     address.port = static_cast<std::uint16_t>(master.items[1].integer);

@@ -17,9 +17,9 @@ using Clock = std::chrono::steady_clock;
 // The reader waits for replies for as long as there are callers; their deadline is the link's.
 constexpr milliseconds no_timeout{std::chrono::hours{24 * 365}};
 
-void ignore(std::exception_ptr) {}
+void ignore_end(std::exception_ptr) {}
 
-Failure failure_of(const Reply& error) {
+Failure greeting_failure(const Reply& error) {
   const std::string_view code = error.error_code();
   if (code == "LOADING" || code == "MASTERDOWN" || code == "BUSY") return Failure::loading;
   return Failure::unauthorized;
@@ -76,7 +76,7 @@ Link::Link(const net::Executor& executor, std::unique_ptr<net::Stream> stream, L
 Link::~Link() = default;
 
 void Link::start() {
-  boost::asio::co_spawn(executor_, read_loop(shared_from_this()), ignore);
+  boost::asio::co_spawn(executor_, read_loop(shared_from_this()), ignore_end);
 }
 
 void Link::send(std::string_view commands, std::size_t count, Call* call) {
@@ -109,7 +109,7 @@ void Link::flush() {
     sending_.clear();
     return;
   }
-  boost::asio::co_spawn(executor_, write_rest(shared_from_this(), pieces), ignore);
+  boost::asio::co_spawn(executor_, write_rest(shared_from_this(), pieces), ignore_end);
 }
 
 net::Task<void> Link::write_rest(std::shared_ptr<Link> self, net::Pieces rest) {
@@ -215,7 +215,7 @@ net::Task<Link::Opened> Link::greet(std::shared_ptr<Link> link, bool must_be_mas
       co_return not_opened(answer.failure, std::string(name(answer.failure)));
     }
     if (answer.reply.is_error()) {
-      const Failure failure = failure_of(answer.reply);
+      const Failure failure = greeting_failure(answer.reply);
       link->close(failure);
       co_return not_opened(failure, answer.reply.text);
     }

@@ -14,7 +14,7 @@ namespace {
 using redis::Repeat;
 using redis::Reply;
 
-std::string text(auth::milliseconds time) { return std::to_string(time.count()); }
+std::string ms_text(auth::milliseconds time) { return std::to_string(time.count()); }
 
 // The label of a metric: what the server said, as far as it is one of these, or what became of us.
 std::string_view kind_of(const redis::Answer& answer) {
@@ -70,10 +70,10 @@ net::Task<Result<void>> RedisStore::tell(const Revocation& revocation) {
   const auto oldest_ms =
       std::chrono::duration_cast<auth::milliseconds>(oldest.time_since_epoch());
   const std::string& key = shared_.stream_key();
-  Texts command{"XADD", key, "MINID", "~", text(oldest_ms), "*",
+  Texts command{"XADD", key, "MINID", "~", ms_text(oldest_ms), "*",
                 "sid", revocation.session_id, "user", revocation.username,
-                "at", text(revocation.at.time_since_epoch()),
-                "until", text(revocation.forget_at.time_since_epoch()),
+                "at", ms_text(revocation.at.time_since_epoch()),
+                "until", ms_text(revocation.forget_at.time_since_epoch()),
                 "reason", std::string(name(revocation.reason))};
   const Result<Reply> reply = co_await ask(std::move(command), key);
   if (!reply) co_return reply.error();
@@ -84,7 +84,7 @@ net::Task<Result<void>> RedisStore::tell(const Revocation& revocation) {
 net::Task<bool> RedisStore::wait_for_replicas(std::string_view key) {
   if (wait_replicas_ == 0) co_return true;
   constexpr std::chrono::milliseconds patience{200};
-  Texts command{"WAIT", std::to_string(wait_replicas_), text(patience)};
+  Texts command{"WAIT", std::to_string(wait_replicas_), ms_text(patience)};
   const Result<Reply> reply = co_await ask(std::move(command), key);
   co_return reply && reply->integer >= static_cast<std::int64_t>(wait_replicas_);
 }
@@ -175,10 +175,10 @@ net::Task<Result<void>> RedisStore::note_login_failure(const ThrottleKeys& names
   Texts keys{shared_.counter_key(counter_name('b', names.account, names.address)),
              shared_.counter_key(counter_name('u', names.account, "")),
              shared_.counter_key(counter_name('a', "", names.address))};
-  Texts arguments{text(rules.ban)};
+  Texts arguments{ms_text(rules.ban)};
   for (const auth::ThrottleRate& rate : {rules.account_and_address, rules.account, rules.address}) {
     arguments.push_back(std::to_string(rate.count));
-    arguments.push_back(text(rate.window));
+    arguments.push_back(ms_text(rate.window));
   }
   const Result<std::int64_t> noted = co_await run_for_counters(
       redis_scripts().fail, std::move(keys), std::move(arguments), 2, Repeat::never);

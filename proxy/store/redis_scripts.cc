@@ -23,13 +23,13 @@
 namespace proxy::store {
 namespace {
 
-constexpr std::string_view clock = R"lua(
+constexpr std::string_view clock_lua = R"lua(
 local floor, byte, char, sub = math.floor, string.byte, string.char, string.sub
 local t = redis.call('TIME')
 local now = tonumber(t[1]) * 1000 + floor(tonumber(t[2]) / 1000) + tonumber(ARGV[1])
 )lua";
 
-constexpr std::string_view numbers = R"lua(
+constexpr std::string_view numbers_lua = R"lua(
 local function from(v, at, n)
   local x = 0
   for i = at, at + n - 1 do x = x * 256 + byte(v, i) end
@@ -58,7 +58,7 @@ end
 )lua";
 
 // Reads a session into locals and writes it back.
-constexpr std::string_view session = R"lua(
+constexpr std::string_view session_lua = R"lua(
 local gen, base, floor_gen, made, proven, idle, seen, absolute, created, own_life, tail
 local function read(v)
   if not v or #v < 2 then return false end
@@ -88,7 +88,7 @@ end
 )lua";
 
 // Entries on the stream of revocations; older ones than ARGV's horizon are cut off.
-constexpr std::string_view stream = R"lua(
+constexpr std::string_view stream_lua = R"lua(
 local function tell(key, horizon, sid, user, at, forget, reason)
   local clock = redis.call('TIME')
   redis.call('XADD', key, 'MINID', '~', tonumber(clock[1]) * 1000 - horizon, '*', 'sid', sid,
@@ -100,7 +100,7 @@ end
 // KEYS: list. ARGV: shift, session (16 bytes), age of the login in ms, absolute life in ms,
 // everybody's end, the longest time a login may take, most sessions in a list.
 // Gives {0}: revoked meanwhile, or {1, created_at, absolute end in s, evicted session or ''}.
-constexpr std::string_view enter = R"lua(
+constexpr std::string_view enter_lua = R"lua(
 local v = redis.call('GET', KEYS[1]) or string.rep('\0', 6)
 local revoked, all = six(v, 1), tonumber(ARGV[5])
 local began, patience = now - tonumber(ARGV[3]), tonumber(ARGV[6])
@@ -123,7 +123,7 @@ return {1, created, absolute, evicted}
 
 // KEYS: session. ARGV: shift, created_at, absolute end in s, idle life, idle life of its own in s,
 // agent, address prefix, username. Gives the record, or 0 when there is one (or a tombstone).
-constexpr std::string_view create = R"lua(
+constexpr std::string_view create_lua = R"lua(
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 gen, base, floor_gen, proven = 0, 0, 0, 0
 made, created, absolute = now - 86400000, tonumber(ARGV[2]), tonumber(ARGV[3]) * 1000
@@ -137,7 +137,7 @@ return v
 
 // KEYS: session[, stream]. ARGV: shift, generation, grace, idle life, active (1 or 0), everybody's
 // end, access life, horizon, sid. Gives {outcome, generation, now, record or ''}.
-constexpr std::string_view rotate = R"lua(
+constexpr std::string_view rotate_lua = R"lua(
 local v = redis.call('GET', KEYS[1])
 if not read(v) then return {'dead', 0, now, ''} end
 local shown, grace = tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -183,7 +183,7 @@ return {outcome, gen, now, v}
 )lua";
 
 // KEYS: sessions. ARGV: shift, grace, everybody's end, then a generation for each. Gives now.
-constexpr std::string_view prove = R"lua(
+constexpr std::string_view prove_lua = R"lua(
 for i = 1, #KEYS do
   if read(redis.call('GET', KEYS[i])) and is_open(tonumber(ARGV[3])) then
     if tonumber(ARGV[i + 3]) == gen and proven == 0 then
@@ -199,7 +199,7 @@ return now
 
 // KEYS: session[, stream]. ARGV: shift, access life, horizon, sid, reason, everybody's end, the
 // username that it must have ('': any). Gives {was open, record or '', now}.
-constexpr std::string_view revoke = R"lua(
+constexpr std::string_view revoke_lua = R"lua(
 local v = redis.call('GET', KEYS[1])
 local was_open = read(v) and is_open(tonumber(ARGV[6]))
 local user = tail and username() or ''
@@ -213,7 +213,7 @@ return {was_open and 1 or 0, was_open and v or '', now}
 )lua";
 
 // KEYS: list. ARGV: shift, how long the mark has to last. Gives {now, list}.
-constexpr std::string_view end_user = R"lua(
+constexpr std::string_view end_user_lua = R"lua(
 local v = redis.call('GET', KEYS[1]) or string.rep('\0', 6)
 local life = math.max(redis.call('PTTL', KEYS[1]), tonumber(ARGV[2]))
 redis.call('SET', KEYS[1], to_six(now) .. sub(v, 7), 'PX', life)
@@ -221,7 +221,7 @@ return {now, v}
 )lua";
 
 // KEYS: list. ARGV: shift, then sessions of 16 bytes.
-constexpr std::string_view leave = R"lua(
+constexpr std::string_view leave_lua = R"lua(
 local v = redis.call('GET', KEYS[1])
 if not v then return 0 end
 local gone, left = {}, {sub(v, 1, 6)}
@@ -235,14 +235,14 @@ return redis.call('SET', KEYS[1], table.concat(left), 'KEEPTTL')
 
 // KEYS: everybody's end. ARGV: shift. A second ahead, for the replicas that are a moment behind;
 // gives the end that is in force.
-constexpr std::string_view end_all = R"lua(
+constexpr std::string_view end_all_lua = R"lua(
 local at = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now + 1000)
 redis.call('SET', KEYS[1], string.format('%.0f', at))
 return at
 )lua";
 
 // KEYS: counters. ARGV: shift. A counter is "failures window banned". Gives the longest wait.
-constexpr std::string_view throttled = R"lua(
+constexpr std::string_view throttled_lua = R"lua(
 local wait = 0
 for i = 1, #KEYS do
   local v = redis.call('GET', KEYS[i])
@@ -255,7 +255,7 @@ return wait
 )lua";
 
 // KEYS: counters. ARGV: shift, ban, then count and window of each. The rule of auth/throttle.cc.
-constexpr std::string_view fail = R"lua(
+constexpr std::string_view fail_lua = R"lua(
 for i = 1, #KEYS do
   local count, window = tonumber(ARGV[2 * i + 1]), tonumber(ARGV[2 * i + 2])
   local failures, started, banned = 0, 0, 0
@@ -282,7 +282,7 @@ return 1
 )lua";
 
 // KEYS: bucket. ARGV: shift, microseconds for one, burst. The rule of auth::take. Gives the wait.
-constexpr std::string_view take = R"lua(
+constexpr std::string_view take_lua = R"lua(
 local now_us, each = now * 1000, tonumber(ARGV[2])
 local span = each * tonumber(ARGV[3])
 local full = tonumber(redis.call('GET', KEYS[1]) or 0)
@@ -293,7 +293,7 @@ redis.call('SET', KEYS[1], string.format('%.0f', full + each), 'PX', math.ceil(s
 return 0
 )lua";
 
-redis::Script script(std::initializer_list<std::string_view> parts) {
+redis::Script make_script(std::initializer_list<std::string_view> parts) {
   redis::Script result;
   for (const std::string_view part : parts) result.text += part;
   result.sha = auth::sha1_hex(result.text);
@@ -304,17 +304,17 @@ redis::Script script(std::initializer_list<std::string_view> parts) {
 
 const RedisScripts& redis_scripts() {
   static const RedisScripts scripts{
-      .enter = script({clock, numbers, enter}),
-      .create = script({clock, numbers, session, create}),
-      .rotate = script({clock, numbers, session, stream, rotate}),
-      .prove = script({clock, numbers, session, prove}),
-      .revoke = script({clock, numbers, session, stream, revoke}),
-      .end_user = script({clock, numbers, end_user}),
-      .leave = script({clock, numbers, leave}),
-      .end_all = script({clock, end_all}),
-      .throttled = script({clock, throttled}),
-      .fail = script({clock, fail}),
-      .take = script({clock, take}),
+      .enter = make_script({clock_lua, numbers_lua, enter_lua}),
+      .create = make_script({clock_lua, numbers_lua, session_lua, create_lua}),
+      .rotate = make_script({clock_lua, numbers_lua, session_lua, stream_lua, rotate_lua}),
+      .prove = make_script({clock_lua, numbers_lua, session_lua, prove_lua}),
+      .revoke = make_script({clock_lua, numbers_lua, session_lua, stream_lua, revoke_lua}),
+      .end_user = make_script({clock_lua, numbers_lua, end_user_lua}),
+      .leave = make_script({clock_lua, numbers_lua, leave_lua}),
+      .end_all = make_script({clock_lua, end_all_lua}),
+      .throttled = make_script({clock_lua, throttled_lua}),
+      .fail = make_script({clock_lua, fail_lua}),
+      .take = make_script({clock_lua, take_lua}),
   };
   return scripts;
 }
