@@ -6,19 +6,26 @@ usage: summary.py RESULTS_DIRECTORY STAGE:EXIT_CODE[:REPORT,REPORT...] ...
 
 A stage counts by the JUnit reports it promised. One that promised none counts as one test by its
 exit code. A promised report that is absent, unreadable or empty, and a stage that failed though its
-reports show nothing, count as a failure: what did not run has not passed."""
+reports show nothing, count as a failure: what did not run has not passed, and what was skipped is
+named with its reason."""
 
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+NAMED_MAX = 20  # skipped tests of one report; behind them only their number is printed
+
+
+def cases_in(report):
+    try:
+        return list(ElementTree.parse(report).getroot().iter("testcase"))
+    except (OSError, ElementTree.ParseError):
+        return []
+
 
 def count(report):
     """(passed, failed, skipped) of a JUnit file, or None when it says nothing."""
-    try:
-        cases = list(ElementTree.parse(report).getroot().iter("testcase"))
-    except (OSError, ElementTree.ParseError):
-        return None
+    cases = cases_in(report)
     passed = failed = skipped = 0
     for case in cases:
         kinds = {child.tag for child in case}
@@ -47,6 +54,18 @@ def count_stage(directory, name, code, reports):
     return tuple(total)
 
 
+def skipped_in(report):
+    """A line for each skipped test: its name and why."""
+    lines = []
+    for case in cases_in(report):
+        found = case.find("skipped")
+        if found is not None:
+            name = f"{case.get('classname', '')}: {case.get('name')}".strip(": ")
+            lines.append(f"{name}: {found.get('message') or 'no reason given'}".splitlines()[0])
+    more = len(lines) - NAMED_MAX
+    return lines[:NAMED_MAX] + ([f"and {more} more"] if more > 0 else [])
+
+
 def main():
     directory = Path(sys.argv[1])
     total = [0, 0, 0]
@@ -55,6 +74,8 @@ def main():
         reports = [r for r in (rest[0] if rest else "").split(",") if r]
         counted = count_stage(directory, name, int(code), reports)
         print("  %-8s passed %5d, failed %3d, skipped %3d" % (name, *counted))
+        for line in (line for report in reports for line in skipped_in(directory / name / report)):
+            print(f"    skipped: {line}")
         total = [a + b for a, b in zip(total, counted)]
     if len(sys.argv) < 3:
         print("no stage ran")
