@@ -108,7 +108,9 @@ Section<Endpoints> endpoint_keys() {
       endpoint("session", &T::session, "Says when the session and the access token end."),
       endpoint("userinfo", &T::userinfo, "Says who the user is."),
       endpoint("sessions", &T::sessions, "Lists and ends the user's own sessions."),
-      later<T>("auth", "The decision endpoint for other proxies.", "false"),
+      endpoint("auth", &T::auth,
+               "Where `trusted_proxies` ask what to do with a request: `/.gatehouse/auth` for "
+               "nginx, Traefik, Caddy, HAProxy and Apache, and below it `/envoy`."),
       later<T>("session_js", "A script that keeps a page's session alive.", "false"),
   };
 }

@@ -38,6 +38,10 @@ void check_endpoints(const Config& config, Report& report) {
     if (wrong.empty() && !config.endpoints.sessions.empty() && path->rfind(below, 0) == 0) {
       wrong = "lies below endpoints.sessions, where each session has its own path";
     }
+    const auto asked = config.endpoints.auth + "/";
+    if (wrong.empty() && !config.endpoints.auth.empty() && path->rfind(asked, 0) == 0) {
+      wrong = "lies below endpoints.auth, where Envoy puts the paths that it asks about";
+    }
     if (!wrong.empty()) { report.problem(key, std::move(wrong)); }
   }
 }
@@ -150,6 +154,9 @@ void check_identity(const Config& config, Report& report) {
 
 void validate_answers(const Config& config, Report& report) {
   check_endpoints(config, report);
+  if (!config.endpoints.auth.empty() && config.trusted_proxies.empty()) {
+    report.warning("endpoints.auth", "answers nobody: trusted_proxies names no proxy");
+  }
   check_cookies(config, report);
   check_identity(config, report);
 }

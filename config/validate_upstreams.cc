@@ -57,7 +57,9 @@ void check_health(const Upstream& upstream, const std::string& key, Report& repo
 }  // namespace
 
 void validate_upstreams(const Config& config, Report& report) {
-  if (config.upstreams.empty()) { report.problem("upstreams", "needs at least one upstream"); }
+  if (config.upstreams.empty() && config.endpoints.auth.empty()) {
+    report.problem("upstreams", "needs at least one upstream");
+  }
   bool has_app = config.upstreams.size() <= 1;
   for (const auto& upstream : config.upstreams) {
     const auto key = child_key("upstreams", upstream.name);

@@ -38,6 +38,10 @@ Endpoint endpoint_at(const config::Endpoints& paths, std::string_view path) {
       path.find('/', paths.sessions.size() + 1) == std::string_view::npos) {
     return Endpoint::sessions;
   }
+  if (!paths.auth.empty() && path.starts_with(paths.auth) &&
+      (path.size() == paths.auth.size() || path[paths.auth.size()] == '/')) {
+    return Endpoint::auth;
+  }
   return Endpoint::none;
 }
 

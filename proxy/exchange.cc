@@ -8,6 +8,7 @@
 #include "proxy/endpoints/form_guard.h"
 #include "proxy/endpoints/refusal.h"
 #include "proxy/forward.h"
+#include "proxy/forward_auth.h"
 #include "proxy/health.h"
 #include "proxy/http/guard.h"
 
@@ -47,6 +48,9 @@ std::string_view message_of(const Decision& decision) {
   if (decision.error == "method_not_allowed") return "This method is not allowed here.";
   if (decision.error == "method_not_implemented") return "This method is not known here.";
   if (decision.error == "upgrade_not_allowed") return "Protocol upgrades are not allowed here.";
+  if (decision.error == "own_endpoint") return "The proxy must send this path to Gatehouse.";
+  if (decision.error == "untrusted_proxy") return "Only trusted_proxies may ask.";
+  if (decision.error.starts_with("question_")) return "The request in question is not named.";
   if (decision.error == "ambiguous_credentials") return "Credentials may stand only once.";
   if (decision.status == 403) return "You may not do this.";
   return "The request cannot be served.";
@@ -58,7 +62,7 @@ endpoints::Context context_of(WorkerState& worker, const Exchange& exchange) {
 
 endpoints::Request request_of(const Exchange& exchange, std::string_view body) {
   const Decision& decision = exchange.decision;
-  return {exchange.request,
+  return {exchange.subject(),
           body,
           exchange.client.address,
           exchange.client.forwarding.request_id,
@@ -92,7 +96,7 @@ Reply reply_for(WorkerState& worker, const Exchange& exchange) {
         "WWW-Authenticate: Bearer realm=\"gatehouse\", error=\"insufficient_scope\"\r\n";
   }
   if (decision.list_methods) {
-    const http::RequestHead& request = exchange.request;
+    const http::RequestHead& request = exchange.subject();
     reply.headers += "Allow: ";
     reply.headers += exchange.local->runtime->routes.allowed_methods(request.host, request.path);
     reply.headers += "\r\n";
@@ -118,6 +122,7 @@ net::Task<Reply> call(const endpoints::Context& context, const endpoints::Reques
       co_return co_await endpoints::sessions(context, request);
     case Endpoint::jwks:
       co_return co_await endpoints::jwks(context, request);
+    case Endpoint::auth:  // answered where questions are read
     case Endpoint::none:
       break;
   }
@@ -147,6 +152,11 @@ net::Task<void> answer(Connection& connection, Exchange& exchange, const Reply& 
 
 // Forwards, and answers for the application where it did not.
 net::Task<void> perform_forward(WorkerState& worker, Connection& connection, Exchange& exchange) {
+  if (exchange.local->upstreams.empty()) {
+    const Reply reply = endpoints::error_reply(404, "not_found", "There is no application here.");
+    co_await connection.reply(exchange, reply);
+    co_return;
+  }
   const std::uint64_t limit = exchange.local->runtime->config.limits.request_body;
   const http::Body body = exchange.request.body;
   if (limit != 0 && body.kind == http::BodyKind::length && body.length > limit) {
@@ -175,6 +185,23 @@ net::Task<void> perform_forward(WorkerState& worker, Connection& connection, Exc
   co_await connection.reply(exchange, reply);
 }
 
+// The answer to a request that goes no further.
+Reply refusal_of(WorkerState& worker, const Exchange& exchange) {
+  const Decision& decision = exchange.decision;
+  Reply reply = reply_for(worker, exchange);
+  const bool by_token = decision.status == 401 || decision.error == "forbidden" ||
+                        decision.error == "insufficient_scope";
+  reply.reason = by_token ? auth::name(decision.auth_error) : decision.error;
+  return reply;
+}
+
+net::Task<void> answer_question(WorkerState& worker, Connection& connection, Exchange& exchange) {
+  const Reply reply = exchange.decision.kind == Decision::Kind::forward
+                          ? permit_reply(exchange)
+                          : question_refused(exchange, refusal_of(worker, exchange));
+  co_await answer(connection, exchange, reply);
+}
+
 // Our endpoints and refusals.
 net::Task<void> perform_ourselves(WorkerState& worker, Connection& connection, Exchange& exchange) {
   const Decision& decision = exchange.decision;
@@ -184,10 +211,7 @@ net::Task<void> perform_ourselves(WorkerState& worker, Connection& connection, E
     co_await answer(connection, exchange, reply);
     co_return;
   }
-  Reply reply = reply_for(worker, exchange);
-  const bool by_token = decision.status == 401 || decision.error == "forbidden" ||
-                        decision.error == "insufficient_scope";
-  reply.reason = by_token ? auth::name(decision.auth_error) : decision.error;
+  const Reply reply = refusal_of(worker, exchange);
   co_await answer(connection, exchange, reply);
 }
 
@@ -300,7 +324,7 @@ void record(WorkerState& worker, const Connection& connection, const Exchange& e
   if (connection.role() == Role::main) count_request(exchange, duration);
   if (exchange.trace.is_ours && exchange.trace.is_sampled) add_span(worker, exchange, duration);
   if (!worker.log.logs_access()) return;
-  const http::RequestHead& head = exchange.request;
+  const http::RequestHead& head = exchange.subject();
   AccessRecord record;
   record.started = exchange.began_wall;
   record.duration = duration;
@@ -337,7 +361,7 @@ void keep_renewal(Exchange& exchange, const endpoints::Context& context,
     next.renewal_error = auth::Error::revoked;
     return;
   }
-  const auto state = endpoints::find_login_state(context.runtime, exchange.request);
+  const auto state = endpoints::find_login_state(context.runtime, exchange.subject());
   exchange.fresh_token = renewal->access.text;
   exchange.cookies = endpoints::session_cookie_lines(context, renewal->access, renewal->refresh,
                                                      state && state->ends_with_browser);
@@ -356,12 +380,12 @@ net::Task<void> renew_session(WorkerState& worker, Exchange& exchange,
     const endpoints::Request request = request_of(exchange, {});
     endpoints::RenewalWish wish;
     wish.token = exchange.decision.refresh_token;
-    wish.active = endpoints::counts_as_activity(context.runtime, exchange.request);
+    wish.active = endpoints::counts_as_activity(context.runtime, exchange.subject());
     const Renewals::Result renewal = co_await worker.renewals.renew(context, request, wish);
     second.now = wall_clock();
     keep_renewal(exchange, context, renewal, second);
   }
-  exchange.decision = decide(second, exchange.request);
+  exchange.decision = decide_about(exchange, second);
 }
 
 // Counts an exchange as long as it lasts, however it ends.
@@ -389,13 +413,16 @@ net::Task<bool> run_exchange(WorkerState& worker, Connection& connection, Exchan
                                   worker.revocations,
                                   std::chrono::floor<auth::milliseconds>(exchange.began_wall),
                                   worker.process.is_store_down()};
-    exchange.decision = decide(context, exchange.request);
+    read_question(worker, exchange);
+    exchange.decision = decide_about(exchange, context);
     if (exchange.decision.kind == Decision::Kind::renew) {
       co_await renew_session(worker, exchange, context);
     }
     if (context.store_is_down) note_outage(worker, exchange);
     note_proof(worker, exchange);
-    if (exchange.decision.kind == Decision::Kind::forward) {
+    if (exchange.question) {
+      co_await answer_question(worker, connection, exchange);
+    } else if (exchange.decision.kind == Decision::Kind::forward) {
       co_await perform_forward(worker, connection, exchange);
     } else {
       co_await perform_ourselves(worker, connection, exchange);

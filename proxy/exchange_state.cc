@@ -25,6 +25,7 @@ void Exchange::next() {
   relay_down.clear();
   local.reset();
   decision = Decision{};
+  question.reset();
   client = Client{};
   trace = Trace{};
   upstream_duration = std::chrono::microseconds{-1};

@@ -14,6 +14,7 @@
 #include "proxy/http/head.h"
 #include "proxy/http/parser.h"
 #include "proxy/local_runtime.h"
+#include "proxy/question.h"
 #include "proxy/trace.h"
 
 namespace proxy {
@@ -34,7 +35,8 @@ struct Exchange {
   http::Buffer relay_down;  // response body
 
   LocalRuntimeRef local;
-  Decision decision;
+  std::unique_ptr<Question> question;  // set where `request` asks about another one
+  Decision decision;                   // about subject()
   Client client;
   std::array<char, 24> request_id{};
   Trace trace;
@@ -53,6 +55,10 @@ struct Exchange {
   std::string fresh_token;
   std::string cookies;
 
+  // The request that is decided about.
+  [[nodiscard]] const http::RequestHead& subject() const {
+    return question && question->problem.empty() ? question->head : request;
+  }
   // Ready for the next request on the same connection; bytes read behind this one stay.
   void next();
   // Gives all buffers back to the thread's free list.

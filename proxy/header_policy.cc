@@ -201,6 +201,30 @@ std::optional<std::string> HeaderPolicy::identity_lines(const auth::Principal& p
   return lines;
 }
 
+std::string HeaderPolicy::cookie_line(const http::RequestHead& head) const {
+  std::string cookies;
+  for (const http::Field& field : head.fields) {
+    if (field.id != HeaderId::cookie) continue;
+    std::string rest;
+    if (!http::append_without(field.value, own_cookies_, rest)) continue;
+    if (!cookies.empty()) cookies += "; ";
+    cookies += rest;
+  }
+  return cookies.empty() ? cookies : "Cookie: " + cookies + "\r\n";
+}
+
+std::vector<std::string> HeaderPolicy::identity_names() const {
+  std::vector<std::string> names;
+  const auto add = [&names](const std::string& name) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  };
+  for (const Preset& entry : oauth2_proxy) add(entry.header);
+  for (const Preset& entry : authelia) add(entry.header);
+  for (const Preset& entry : x_auth_request) add(entry.header);
+  for (const config::IdentityHeader& entry : identity_) add(entry.header);
+  return names;
+}
+
 void HeaderPolicy::append_client_fields(const http::RequestHead& head, bool has_identity,
                                         http::Buffer& out) const {
   const bool check_connection = connection_names_fields(head);

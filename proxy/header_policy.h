@@ -56,6 +56,10 @@ class HeaderPolicy {
   void append_response_fields(const http::ResponseHead& head, const AnswerChanges& changes,
                               http::Buffer& out) const;
 
+  // The client's cookies without ours, as one line; empty when nothing is left.
+  [[nodiscard]] std::string cookie_line(const http::RequestHead& head) const;
+  // The headers that carry an identity under any preset or by configuration, as they are written.
+  [[nodiscard]] std::vector<std::string> identity_names() const;
   [[nodiscard]] config::Authorization authorization() const { return authorization_; }
 
  private:

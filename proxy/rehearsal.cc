@@ -110,6 +110,8 @@ std::string_view endpoint_name(endpoints::Endpoint endpoint) {
       return "sessions";
     case endpoints::Endpoint::jwks:
       return "jwks";
+    case endpoints::Endpoint::auth:
+      return "auth";
     case endpoints::Endpoint::none:
       break;
   }
@@ -119,6 +121,10 @@ std::string_view endpoint_name(endpoints::Endpoint endpoint) {
 void print(const Decision& decision, const Runtime& runtime, std::ostream& out) {
   switch (decision.kind) {
     case Decision::Kind::forward:
+      if (runtime.config.upstreams.empty()) {
+        out << "allow    where another proxy asks; there is no upstream\n";
+        break;
+      }
       out << "allow    forwarded as " << decision.path << " to upstream "
           << runtime.config.upstreams[decision.route->upstream].name << '\n';
       break;

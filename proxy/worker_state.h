@@ -67,6 +67,7 @@ struct WorkerState {
   Renewals renewals;
   boost::intrusive::list<SessionStream> session_streams;
   bool warned_about_forwarding = false;
+  bool warned_about_questions = false;
   TraceSource traces;
   std::vector<Span> spans;  // of the requests since the last tick
 

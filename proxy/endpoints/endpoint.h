@@ -19,7 +19,8 @@
 namespace proxy::endpoints {
 
 enum class Endpoint : std::uint8_t {
-  none, login, token, logout, session, userinfo, sessions, jwks
+  none, login, token, logout, session, userinfo, sessions, jwks,
+  auth  // about another request (proxy/question.h)
 };
 
 // Our own endpoints take at most this much; 413 beyond it, decided before the body is read.

@@ -104,6 +104,7 @@ inline std::string_view name_of(endpoints::Endpoint endpoint) {
     case Endpoint::userinfo: return "userinfo";
     case Endpoint::sessions: return "sessions";
     case Endpoint::jwks: return "jwks";
+    case Endpoint::auth: return "auth";
     case Endpoint::none: break;
   }
   return "none";
