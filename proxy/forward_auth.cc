@@ -81,7 +81,7 @@ std::string encoded(std::string_view text) {
   return out;
 }
 
-// Where the login leads back to: what was asked for, where a login may lead there. Never a host that
+// Where the login leads back to: what was asked for, if a login may lead there. Never a host that
 // only the request names (SECURITY C05, H12).
 std::string way_back(const Runtime& runtime, const Question& question) {
   const std::string path(question.head.target);

@@ -1,3 +1,4 @@
+// What other proxies may say, and what is made of it.
 #include "proxy/question.h"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
-"""The decision endpoint for other proxies: what they say, what they are told, and what a client that
-stands behind one of them may not make us believe. Recipes for real proxies: test_recipe_*.py."""
+"""The decision endpoint for other proxies: what they say, what they are told, and what a client
+that stands behind one of them may not make us believe. Real proxies: test_recipes.py."""
 
 import pytest
 

@@ -1,5 +1,5 @@
-"""nginx, Caddy, HAProxy and Apache with the recipes of examples/forward-auth: Gatehouse decides, they
-forward, and the application sees what it would see behind Gatehouse itself."""
+"""nginx, Caddy, HAProxy and Apache with the recipes of examples/forward-auth: Gatehouse decides,
+they forward, and the application sees what it would see behind Gatehouse itself."""
 
 import json
 import shutil

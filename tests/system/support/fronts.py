@@ -1,6 +1,6 @@
-"""Real proxies in front of Gatehouse, each with its recipe from examples/forward-auth: only the ports
-are other ones, so that what is tested is what is documented. Started and stopped by the test; the
-distribution's services are never used."""
+"""Real proxies in front of Gatehouse, each with its recipe from examples/forward-auth: only the
+ports are other ones, so that what is tested is what is documented. Started and stopped by the test;
+the distribution's services are never used."""
 
 import os
 import shutil
@@ -45,7 +45,8 @@ class Front:
         """The recipe with our ports, in a file of its own; it listens on loopback only."""
         text = (RECIPES / name).read_text()
         own, gate, app = self._ports
-        for old, new in ((":8080", f":{gate}"), (":3000", f":{app}"), ("*:8000", f"127.0.0.1:{own}"),
+        for old, new in ((":8080", f":{gate}"), (":3000", f":{app}"),
+                         ("*:8000", f"127.0.0.1:{own}"),
                          ("listen 8000", f"listen 127.0.0.1:{own}"),
                          ("bind :8000", f"bind 127.0.0.1:{own}"),
                          ("\n:8000 {", f"\nhttp://:{own} {{\n\tbind 127.0.0.1")):
