@@ -2,15 +2,17 @@
 // waited too long even while all of those are busy. Coroutines are resumed by posting to their own
 // loop, so nothing of a worker ever runs on a thread of the pool. The loops outlive the pool: a
 // worker that is waiting for an answer is part of what the pool's end completes.
+// Without memory nothing here may throw: on a thread of the pool that would end the process, and in
+// the middle of a suspension it would tear down the loop. So room is set aside before a coroutine
+// suspends, and whoever waits is told as soon as there is memory to do so.
 #include "proxy/hash_pool.h"
 
 #include <algorithm>
-#include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <condition_variable>
-#include <deque>
-#include <functional>
+#include <exception>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -20,6 +22,7 @@
 #include "auth/bytes.h"
 #include "auth/password.h"
 #include "proxy/net/poller.h"
+#include "proxy/net/until_memory.h"
 
 namespace proxy {
 namespace {
@@ -32,11 +35,13 @@ struct Verdict {
   bool fits = false;
   std::optional<auth::Error> error;
 };
-using Done = std::function<void(Verdict)>;
+using Token = boost::asio::use_awaitable_t<net::Executor>;
+using Handler = boost::asio::async_result<Token, void(Verdict)>::handler_type;
 
 // One password on its way. Wiped as soon as it was tried or given up.
 struct Job {
-  Job(std::string_view stored_hash, std::string_view tried) : hash(stored_hash), password(tried) {}
+  Job(std::string_view stored_hash, std::string_view tried, net::Poller& of)
+      : hash(stored_hash), password(tried), loop(of) {}
   Job(const Job&) = delete;
   Job& operator=(const Job&) = delete;
   ~Job() { auth::cleanse(password); }
@@ -44,25 +49,31 @@ struct Job {
   std::string hash;
   std::string password;
   Clock::time_point give_up_at{};
-  Done done;
+  net::Poller& loop;
+  std::optional<Handler> waiting;
 };
-using JobPtr = std::unique_ptr<Job>;
+using JobPtr = std::shared_ptr<Job>;
 
-// Handlers are move-only and std::function copies: the handler lives beside it.
-template <class Handler>
-Done resume_by_post(Handler&& handler) {
-  const auto executor = boost::asio::get_associated_executor(handler);
-  net::Poller& loop = net::Poller::of(executor);
-  auto kept = std::make_shared<std::decay_t<Handler>>(std::forward<Handler>(handler));
-  return [kept = std::move(kept), &loop](Verdict verdict) {
-    loop.post([kept, verdict] { std::move (*kept)(verdict); });
-  };
+// Resumes the coroutine on its own loop.
+void tell(const JobPtr& job, Verdict verdict) noexcept {
+  net::until_memory([&] {
+    job->loop.post([job, verdict] { std::move (*job->waiting)(verdict); });
+  });
+}
+
+Verdict try_password(const Job& job) noexcept {
+  try {
+    return {auth::verify_password(job.hash, job.password), std::nullopt};
+  } catch (const std::exception&) {
+    return {false, auth::Error::overloaded};
+  }
 }
 
 }  // namespace
 
 struct HashPool::Impl {
   explicit Impl(HashPoolOptions wanted) : options(wanted) {
+    queue.reserve(options.queue_max);
     for (std::size_t i = 0; i < std::max<std::size_t>(options.threads, 1); ++i) {
       threads.emplace_back([this] { hash_loop(); });
     }
@@ -70,48 +81,60 @@ struct HashPool::Impl {
   }
 
   void stop() {
-    std::deque<JobPtr> left;
+    std::vector<JobPtr> left;
     {
       const std::lock_guard lock(mutex);
       stopping = true;
       left.swap(queue);
     }
     changed.notify_all();
-    fail(left);
+    for (const JobPtr& job : left) tell(job, {false, auth::Error::overloaded});
     for (std::thread& thread : threads) {
       thread.join();
     }
   }
 
-  void submit(JobPtr job) {
+  // A place in the queue that submit() then takes. False: there is none.
+  bool reserve() {
+    const std::lock_guard lock(mutex);
+    if (stopping || queue.size() + reserved >= options.queue_max) return false;
+    ++reserved;
+    return true;
+  }
+
+  void submit(JobPtr job) noexcept {
     {
       const std::lock_guard lock(mutex);
-      if (!stopping && queue.size() < options.queue_max) {
+      --reserved;
+      if (!stopping) {
         job->give_up_at = Clock::now() + options.wait_max;
         queue.push_back(std::move(job));
       }
     }
     if (job) {
-      job->done({false, auth::Error::overloaded});
+      tell(job, {false, auth::Error::overloaded});
       return;
     }
     changed.notify_all();
   }
 
   void hash_loop() {
-    while (JobPtr job = next()) {
-      const bool fits = auth::verify_password(job->hash, job->password);
+    while (const JobPtr job = next()) {
+      const Verdict verdict = try_password(*job);
       auth::cleanse(job->password);
-      job->done({fits, std::nullopt});
+      tell(job, verdict);
     }
   }
 
   JobPtr next() {
     std::unique_lock lock(mutex);
     changed.wait(lock, [this] { return stopping || !queue.empty(); });
-    if (stopping) return nullptr;
+    return stopping ? nullptr : take_front();
+  }
+
+  JobPtr take_front() {
     JobPtr job = std::move(queue.front());
-    queue.pop_front();
+    queue.erase(queue.begin());
     return job;
   }
 
@@ -128,28 +151,18 @@ struct HashPool::Impl {
         changed.wait_until(lock, due);
         continue;
       }
-      std::deque<JobPtr> late;
-      late.push_back(std::move(queue.front()));
-      queue.pop_front();
+      const JobPtr late = take_front();
       lock.unlock();
-      fail(late);
+      tell(late, {false, auth::Error::overloaded});
       lock.lock();
     }
   }
 
-  static void fail(std::deque<JobPtr>& jobs) {
-    for (const JobPtr& job : jobs) {
-      job->done({false, auth::Error::overloaded});
-    }
-    jobs.clear();
-  }
-
   // Not a coroutine, and its lambda is no part of a co_await expression.
-  template <class Token>
-  auto async_verify(JobPtr job, Token&& token) {
-    return boost::asio::async_initiate<Token, void(Verdict)>(
+  auto async_verify(JobPtr job, const Token& token) {
+    return boost::asio::async_initiate<const Token, void(Verdict)>(
         [this](auto handler, JobPtr waiting) {
-          waiting->done = resume_by_post(std::move(handler));
+          waiting->waiting.emplace(std::move(handler));
           submit(std::move(waiting));
         },
         token, std::move(job));
@@ -158,7 +171,8 @@ struct HashPool::Impl {
   const HashPoolOptions options;
   mutable std::mutex mutex;
   std::condition_variable changed;
-  std::deque<JobPtr> queue;
+  std::vector<JobPtr> queue;  // at most queue_max with what is reserved: it never grows
+  std::size_t reserved = 0;
   bool stopping = false;
   std::vector<std::thread> threads;
 };
@@ -168,11 +182,13 @@ HashPool::HashPool(HashPoolOptions options) : impl_(std::make_shared<Impl>(optio
 HashPool::~HashPool() { impl_->stop(); }
 
 net::Task<auth::Result<bool>> HashPool::verify(std::string hash, std::string password) {
-  auto job = std::make_unique<Job>(hash, password);
+  const net::Executor executor = co_await boost::asio::this_coro::executor;
+  auto job = std::make_shared<Job>(hash, password, net::Poller::of(executor));
   auth::cleanse(password);
   // Holds the queue's memory until this coroutine has been resumed, whatever became of the pool.
   const std::shared_ptr<Impl> impl = impl_;
-  const boost::asio::use_awaitable_t<net::Executor> token;
+  if (!impl->reserve()) co_return auth::Error::overloaded;
+  const Token token;
   const Verdict verdict = co_await impl->async_verify(std::move(job), token);
   if (verdict.error) co_return *verdict.error;
   co_return verdict.fits;

@@ -2,9 +2,12 @@
 // elsewhere; this file only connects them.
 #include <unistd.h>
 
+#include <cstdlib>
+#include <exception>
 #include <iostream>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "auth/bytes.h"
@@ -117,9 +120,20 @@ int perform(const Command& command) {
   return proxy::exit_usage;
 }
 
+// Where memory ran out in a place that nothing could be saved from, the process ends; with a line
+// that says so, and made without memory.
+[[noreturn]] void end_with_a_line() {
+  constexpr std::string_view line =
+      "{\"type\":\"log\",\"level\":\"error\",\"message\":\"out of memory or an internal error: "
+      "the process ends at once\"}\n";
+  (void)!::write(STDERR_FILENO, line.data(), line.size());
+  std::abort();
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
+  std::set_terminate(end_with_a_line);
   const proxy::ParsedCommand parsed =
       proxy::parse_command(std::vector<std::string>(arguments + 1, arguments + count));
   std::cout << parsed.output;

@@ -10,6 +10,7 @@
 #include "proxy/exchange.h"
 #include "proxy/net/listen.h"
 #include "proxy/net/timer.h"
+#include "proxy/net/until_memory.h"
 
 namespace proxy {
 namespace {
@@ -56,14 +57,40 @@ void Worker::Listener::close() {
 
 void Worker::run() {
   metrics_.attach();
-  const auto ignore = [](std::exception_ptr) {};
-  boost::asio::co_spawn(*loop_, tick_loop(), ignore);
-  for (const auto& listener : listeners_) {
-    boost::asio::co_spawn(*loop_, accept_loop(*listener), ignore);
-  }
+  keep_ticking();
+  for (const auto& listener : listeners_) keep_accepting(*listener);
   poller_.run();
   log_.flush();
   Metrics::detach();
+}
+
+// The two loops end by an exception only where memory ran out for a moment. Without them the worker
+// would look alive and serve nobody, so they begin anew.
+void Worker::keep_ticking() {
+  const auto go_on = [this](std::exception_ptr failure) {
+    if (!failure) return;
+    keep_ticking();
+    report("the housekeeping of a worker was interrupted for lack of memory");
+  };
+  boost::asio::co_spawn(*loop_, tick_loop(), go_on);
+}
+
+void Worker::keep_accepting(Listener& listener) {
+  const auto go_on = [this, &listener](std::exception_ptr failure) {
+    if (!failure) return;
+    keep_accepting(listener);
+    report("accepting was interrupted for lack of memory");
+  };
+  boost::asio::co_spawn(*loop_, accept_loop(listener), go_on);
+}
+
+// For where nothing may throw: what cannot be logged for lack of memory is not.
+void Worker::report(const char* what) noexcept {
+  try {
+    log_.write(Level::error, what);
+  } catch (const std::exception&) {
+    return;
+  }
 }
 
 net::Task<void> Worker::tick_loop() {
@@ -106,26 +133,31 @@ bool Worker::has_room() {
 void Worker::start_connection(Listener& listener, int descriptor, const net::Address& peer) {
   const bool is_unix = listener.family == AF_UNIX;
   auto stream =
-      std::make_unique<net::Stream>(state_.executor, state_.wheel, listener.family, descriptor);
+      net::Stream::own(state_.executor, state_.wheel, listener.family, descriptor);
   auto connection =
       std::make_unique<Connection>(state_, std::move(stream), listener.role, peer,
                                    is_unix ? "unix" : net::to_text(peer), listener.port);
   connections_.push_back(*connection);
   const bool counts = listener.role == Role::main;
+  auto served = serve(state_, std::move(connection));
   if (counts) {
     state_.process.connections.fetch_add(1, std::memory_order_relaxed);
     count(Metric::connections_accepted);
   }
-  boost::asio::co_spawn(*loop_, serve(state_, std::move(connection)),
-                        [this, counts](std::exception_ptr failure) {
-                          if (counts) {
-                            state_.process.connections.fetch_sub(1, std::memory_order_relaxed);
-                          }
-                          if (!failure) return;
-                          // Nothing on the data plane throws but a failed allocation: the
-                          // connection is gone, the others go on.
-                          log_.write(Level::error, "a connection ended by an exception");
-                        });
+  const auto leave = [this, counts] {
+    if (counts) state_.process.connections.fetch_sub(1, std::memory_order_relaxed);
+  };
+  try {
+    boost::asio::co_spawn(*loop_, std::move(served), [this, leave](std::exception_ptr failure) {
+      leave();
+      // Nothing on the data plane throws but a failed allocation: the connection is gone, the
+      // others go on.
+      if (failure) report("a connection ended by an exception");
+    });
+  } catch (const std::exception&) {
+    leave();  // it was never started
+    throw;
+  }
 }
 
 // False: nothing more can be accepted for now.
@@ -139,7 +171,7 @@ bool Worker::accept_some(Listener& listener) {
           start_connection(listener, accepted.descriptor, accepted.peer);
         } catch (const std::exception&) {
           // No memory, or no room in epoll: this client is lost, the listener must not be.
-          log_.write(Level::error, "a connection could not be set up");
+          report("a connection could not be set up");
           return false;
         }
         break;
@@ -181,7 +213,9 @@ void Worker::install(std::shared_ptr<const Runtime> runtime) {
 }
 
 void Worker::publish(const store::Revocation& revocation) {
-  post([this, revocation] { state_.apply(revocation); });
+  net::until_memory([&] {
+    post([this, revocation] { net::until_memory([&] { state_.apply(revocation); }); });
+  });
 }
 
 void Worker::drain() {

@@ -52,6 +52,9 @@ class Worker {
   };
   net::Task<void> accept_loop(Listener& listener);
   net::Task<void> tick_loop();
+  void keep_accepting(Listener& listener);
+  void keep_ticking();
+  void report(const char* what) noexcept;
   void hand_over_spans();
   bool accept_some(Listener& listener);
   void start_connection(Listener& listener, int descriptor, const net::Address& peer);

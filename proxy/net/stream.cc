@@ -61,12 +61,7 @@ Stream::Stream(const Executor& executor, Wheel& wheel, int family, int descripto
       wheel_(wheel),
       read_timeout_(wheel, watched_.reader),
       write_timeout_(wheel, watched_.writer) {
-  try {
-    watched_.watch(descriptor);
-  } catch (...) {
-    ::close(descriptor);
-    throw;
-  }
+  watched_.watch(descriptor);
   if (family != AF_UNIX) {
     const int on = 1;
     ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -76,6 +71,16 @@ Stream::Stream(const Executor& executor, Wheel& wheel, int family, int descripto
 }
 
 Stream::~Stream() { close(); }
+
+std::unique_ptr<Stream> Stream::own(const Executor& executor, Wheel& wheel, int family,
+                                    int descriptor) {
+  try {
+    return std::make_unique<Stream>(executor, wheel, family, descriptor);
+  } catch (...) {
+    ::close(descriptor);
+    throw;
+  }
+}
 
 Task<error_code> Stream::wait(Waiter& waiter, Timeout& deadline,
                               std::chrono::milliseconds timeout) {
@@ -349,7 +354,7 @@ Task<ConnectResult> connect(const Executor& executor, Wheel& wheel, const Endpoi
     result.error = {cause, boost::system::system_category()};
     co_return result;
   }
-  auto stream = std::make_unique<Stream>(executor, wheel, target->family, descriptor);
+  auto stream = Stream::own(executor, wheel, target->family, descriptor);
   const std::int64_t began = wheel.now_tick();
   if (cause == EINPROGRESS) {
     result.error = co_await stream->wait_connected(timeout);

@@ -54,8 +54,11 @@ class Pieces {
 class Stream {
  public:
   // Takes an open, non-blocking descriptor, connected or connecting. Throws std::system_error where
-  // the kernel has no room for one more, and then the descriptor is closed.
+  // the kernel has no room for one more, and then the descriptor stays the caller's.
   Stream(const Executor& executor, Wheel& wheel, int family, int descriptor);
+  // The same on the heap; takes the descriptor whatever happens.
+  static std::unique_ptr<Stream> own(const Executor& executor, Wheel& wheel, int family,
+                                     int descriptor);
   ~Stream();
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;

@@ -14,6 +14,18 @@ from support.gate import BINARY, ROOT, SLOW, USERS, Gate, Keys, base_config, mer
 GUARD = 60 + 15 * SLOW  # seconds
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "nightly: takes long; runs with -m nightly only")
+
+
+def pytest_collection_modifyitems(config, items):
+    if "nightly" in config.getoption("markexpr"):
+        return
+    for item in items:
+        if item.get_closest_marker("nightly"):
+            item.add_marker(pytest.mark.skip(reason="long; run it with -m nightly"))
+
+
 def pytest_sessionstart(session):
     if not os.access(BINARY, os.X_OK):
         pytest.exit(f"no program to test at {BINARY}; build it or set GATEHOUSE_BINARY", 2)
@@ -25,12 +37,14 @@ def keys(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def guard():
+def guard(request):
     """A test that hangs fails instead of holding up everything behind it."""
+    limit = 3600 if request.node.get_closest_marker("nightly") else GUARD
+
     def give_up(*_):
-        raise AssertionError(f"still running after {GUARD:.0f} s")
+        raise AssertionError(f"still running after {limit:.0f} s")
     signal.signal(signal.SIGALRM, give_up)
-    signal.setitimer(signal.ITIMER_REAL, GUARD)
+    signal.setitimer(signal.ITIMER_REAL, limit)
     yield
     signal.setitimer(signal.ITIMER_REAL, 0)
 

@@ -1,0 +1,128 @@
+"""The n-th allocation, receive, send, accept, connect ... fails, for every n over a script of
+requests. Whatever fails, nothing unauthorised reaches the application, an answer is the right one
+or a 5xx, no refresh is refused, and the program goes on or ends with a line that says why."""
+
+import re
+
+import pytest
+
+from support.client import Client, ProtocolError, chunked
+from support.faults import Faults, build, needs_plain_program
+from support.gate import PASSWORD, REFRESH_COOKIE, SLOW
+
+CONFIG = {
+    "workers": 1,
+    "routes": [{"path": "/public/**", "access": "public"},
+               {"path": "/admin/**", "require": {"groups": ["admins"]}}],
+}
+# Ours, or the C library's where a thread's own memory is missing.
+LAST_LINE = "the process ends at once|Fatal glibc error: .*out of memory"
+LOST = 0  # no answer: the connection ended
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory):
+    needs_plain_program()
+    return build(tmp_path_factory.mktemp("faults"))
+
+
+@pytest.fixture
+def faults(library, tmp_path):
+    return Faults(library, tmp_path)
+
+
+class Script:
+    """Twelve requests of a visitor, and which statuses are right for them."""
+
+    def __init__(self, gate):
+        self.gate = gate
+        self.answers = []
+
+    def ask(self, right, method, path, headers=(), body=None):
+        try:
+            with Client(self.gate.address, timeout=2 * SLOW) as client:
+                answer = client.request(method, path, headers, body)
+                status = answer.status if answer.complete else LOST
+        except (ProtocolError, ConnectionError, TimeoutError):
+            status = LOST
+        self.answers.append((method, path, status, right))
+        return answer if status == right else None
+
+    def run(self):
+        json = {"Content-Type": "application/json"}
+        bearer, cookie = {}, {}
+        login = self.ask(200, "POST", "/login", json,
+                         f'{{"username": "bob", "password": "{PASSWORD}"}}')
+        if login:
+            bearer = {"Authorization": f"Bearer {login.json()['accessToken']}"}
+            cookie = {"Cookie": f"{REFRESH_COOKIE}={login.cookies()[REFRESH_COOKIE][0]}"}
+        right = 200 if bearer else 401
+        self.ask(right, "GET", "/first", bearer)
+        self.ask(right, "GET", "/again", bearer)
+        self.ask(401, "GET", "/nobody")
+        self.ask(401, "GET", "/forged", {"Authorization": "Bearer a.b.c"})
+        self.ask(403 if bearer else 401, "GET", "/admin/x", bearer)
+        self.ask(200, "GET", "/public/x")
+        self.ask(right, "POST", "/upload", bearer, b"x" * 3000)
+        self.ask(right, "POST", "/chunks", {**bearer, "Transfer-Encoding": "chunked"},
+                 chunked(b"x" * 3000))
+        self.ask(right, "GET", "/.gatehouse/session", bearer)
+        self.ask(right, "POST", "/token", cookie, b"")
+        ended = self.ask(204, "POST", "/logout", cookie, b"")
+        if ended:
+            self.ask(401, "GET", "/ended", bearer)
+
+
+def run_with_fault(gate, backend, faults, kind, number):
+    """Whether the call was made, after the script has shown what its failure did."""
+    backend.forget()
+    script = Script(gate)
+    faults.arm(kind, number)
+    script.run()
+    failed = faults.disarm()
+    for method, path, status, right in script.answers:
+        # Without memory for its signature a good token may be refused, but no session may end.
+        refused = kind == "allocation" and status == 401 and path != "/token"
+        assert status in (right, LOST) or status >= 500 or refused, \
+            (kind, number, method, path, status)
+    for received in backend.requests:
+        assert received.target not in ("/nobody", "/forged", "/admin/x", "/ended"), received.head
+        if received.target != "/public/x":
+            assert received.folded("xforwardeduser") == ["bob"], received.head
+    return failed
+
+
+# Which calls: all of the few, a sample of the thousands of allocations (nightly: every one).
+STEPS = {"allocation": 23, "receiving": 1, "sending": 1, "accepting": 3, "connecting": 1,
+         "opening": 1, "watching": 3}
+
+
+def try_every(kind, step, start, faults):
+    backend = start.backend()
+    # No connection is kept for connecting and opening to be needed at all.
+    config = {**CONFIG, "upstreams": {"app": {"max_idle_connections": 0}}}
+    gate = start(backend, config, environment=faults.environment())
+    number, more = 1, True
+    while more:
+        more = run_with_fault(gate, backend, faults, kind, number)
+        if gate.process.poll() is not None:
+            assert re.search(LAST_LINE, gate.stderr()), (kind, number, gate.stderr())
+            gate = start(backend, config, environment=faults.environment())
+            more = True
+        number += step if more else 0
+    assert number > 1, "no call of this kind was made"
+    last = Script(gate)
+    last.run()
+    assert all(status == right for _, _, status, right in last.answers), last.answers
+    # Housekeeping has survived, too: what was answered last is in the log.
+    gate.wait_for_record(path="/ended", status=401)
+
+
+@pytest.mark.parametrize("kind", STEPS)
+def test_a_call_that_fails_opens_nothing(kind, start, faults):
+    try_every(kind, STEPS[kind], start, faults)
+
+
+@pytest.mark.nightly
+def test_every_allocation_may_fail(start, faults):
+    try_every("allocation", 1, start, faults)
