@@ -9,7 +9,7 @@ import yaml
 
 from support.client import Client
 from support.fronts import RECIPES, Front
-from support.gate import PASSWORD, REFRESH_COOKIE, spin
+from support.gate import ACCESS_COOKIE, PASSWORD, REFRESH_COOKIE, spin
 
 PROGRAMS = {"nginx": "nginx", "caddy": "caddy", "haproxy": "haproxy", "apache": "apache2"}
 KINDS = [pytest.param(kind, marks=pytest.mark.skipif(
@@ -28,7 +28,7 @@ class Site:
         self.backend = start.backend()
         recipe = yaml.safe_load((RECIPES / "gatehouse.yaml").read_text())
         parts = {key: recipe[key] for key in ("trusted_proxies", "external_url", "endpoints",
-                                              "routes")}
+                                              "routes", "browser")}
         self.gate = start(self.backend, {**parts, "upstreams": None})
         self.front = Front(kind, self.gate.address, ("127.0.0.1", self.backend.port))
 
@@ -161,6 +161,38 @@ def test_gatehouse_answers_its_own_paths(site):
     assert site.request("POST", "/logout", cookie, b"").status == 204
     assert site.get("/orders", {**bearer, "Accept": "application/json"}).status == 401
     assert len(site.backend.requests) == 0
+
+
+def test_a_browsers_session_is_kept_and_renewed_on_the_way(site):
+    """Set-Cookie of the answer to the proxy becomes one of the answer to the browser."""
+    cookies = {name: value for name, (value, _) in site.login().cookies().items()}
+    assert set(cookies) == {REFRESH_COOKIE, ACCESS_COOKIE}
+    both = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    answer = site.get("/orders", {"Cookie": f"a=1; {both}"})
+    assert answer.status == 200 and not answer.all("Set-Cookie")
+    assert identity_of(site.backend.last())["X-Forwarded-User"] == ["alice"]
+    answer = site.get("/orders", {"Cookie": f"{REFRESH_COOKIE}={cookies[REFRESH_COOKIE]}; a=1"})
+    assert answer.status == 200, (site.kind, answer.body, site.front.log.read_text())
+    assert set(answer.cookies()) == {REFRESH_COOKIE, ACCESS_COOKIE}, site.kind
+    seen = site.backend.last()
+    assert seen.all("Cookie") == ["a=1"]
+    assert identity_of(seen)["X-Forwarded-User"] == ["alice"]
+    assert not [n for n, _ in answer.headers if n.lower().startswith("x-gatehouse")], \
+        "scripts cannot read what HttpOnly hides from them"
+    access = answer.cookies()[ACCESS_COOKIE][0]
+    assert site.get("/orders", {"Cookie": f"{ACCESS_COOKIE}={access}"}).status == 200
+
+
+def test_another_sites_page_cannot_use_the_cookies(site):
+    """H08: the rule about origins holds for the request in question."""
+    cookies = "; ".join(f"{name}={value}"
+                        for name, (value, _) in site.login().cookies().items())
+    form = {"Cookie": cookies, "Content-Type": "application/x-www-form-urlencoded"}
+    forged = site.request("POST", "/orders", {**form, "Origin": "https://evil.example",
+                                              "Sec-Fetch-Site": "cross-site"}, "a=b")
+    assert forged.status == 403 and not site.backend.requests
+    own = {"Origin": "https://app.example.com", "Sec-Fetch-Site": "same-origin"}
+    assert site.request("POST", "/orders", {**form, **own}, "a=b").status == 200
 
 
 @pytest.mark.parametrize("path", ["/.gatehouse/auth", "/.gatehouse/auth?redirect=true",
