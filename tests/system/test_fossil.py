@@ -101,7 +101,7 @@ def site(start_module):
 def who(page):
     """The name in the corner of every page; None for nobody."""
     found = re.search(r"<div class=.status.>\s*<a href='/login'>([^<]*)</a>", page.body.decode())
-    return found and found.group(1)
+    return found.group(1) if found and found.group(1) != "Login" else None
 
 
 def new_ticket(gate, title, headers):
