@@ -3,6 +3,8 @@
 
 #include <boost/asio/error.hpp>
 
+#include "auth/bytes.h"
+#include "proxy/http/frames.h"
 #include "proxy/net/child.h"
 
 namespace proxy {
@@ -29,31 +31,78 @@ milliseconds patience(const Both& both) {
   return limit - idle_for;
 }
 
-net::Task<void> copy(net::Stream& from, net::Stream& to, http::Buffer& buffer, Both& both,
-                     std::uint64_t* counted) {
+// Between two frames, and at the latest after this time, a revoked session's tunnel is closed.
+constexpr milliseconds frame_patience{1'000};
+// RFC 6455 section 7.4.1: a policy is violated.
+constexpr std::uint16_t close_code = 1008;
+
+// One direction. `mask` is for the frames that go to the application.
+struct Direction {
+  net::Stream& from;
+  net::Stream& to;
+  http::Buffer& buffer;
+  std::string mask;
+  std::uint64_t* counted = nullptr;
+  http::FrameFollower frames{};
+  bool is_intact = true;  // nothing was cut while it was written
+};
+
+net::Task<void> relay(Direction& way, Both& both) {
+  const auto never = std::chrono::steady_clock::time_point::max();
+  auto end_at = never;
   for (;;) {
-    const milliseconds wait = patience(both);
-    if (wait <= milliseconds{0} || both.session.revoked()) break;
-    buffer.clear();
-    const auto room = buffer.reserve(http::Buffer::block_bytes);
-    const net::IoResult got = co_await from.read_some(room, wait);
+    milliseconds wait = patience(both);
+    if (wait <= milliseconds{0}) break;
+    const bool revoked = both.session.revoked();
+    if (revoked) {
+      const auto now = std::chrono::steady_clock::now();
+      if (end_at == never) end_at = now + frame_patience;
+      if (way.frames.at_boundary() || now >= end_at) break;
+      wait = std::min(wait, frame_patience);
+    }
+    way.buffer.clear();
+    const auto room = way.buffer.reserve(http::Buffer::block_bytes);
+    const net::IoResult got = co_await way.from.read_some(room, wait);
     // Woken up by the clock or by the other direction: how long to wait has changed.
     if (got.error == boost::asio::error::timed_out) continue;
-    if (got.error == boost::asio::error::operation_aborted && from.is_open()) continue;
+    if (got.error == boost::asio::error::operation_aborted && way.from.is_open()) continue;
     if (got.error) break;
-    buffer.commit(got.bytes);
+    way.buffer.commit(got.bytes);
     both.last_byte = std::chrono::steady_clock::now();
-    const net::Pieces pieces(buffer.view());
-    const auto error = co_await to.write_all(pieces, both.idle_timeout);
+    std::string_view bytes = way.buffer.view();
+    if (both.session.revoked()) {
+      bytes = bytes.substr(0, way.frames.pass_to_boundary(bytes));
+    } else {
+      way.frames.pass(bytes);
+    }
+    const net::Pieces pieces(bytes);
+    const auto error = co_await way.to.write_all(pieces, both.idle_timeout);
+    way.is_intact = !error;
     if (error) break;
-    if (counted != nullptr) *counted += got.bytes;
+    if (way.counted != nullptr) *way.counted += bytes.size();
+  }
+}
+
+net::Task<void> copy(Direction& way, Both& both) {
+  co_await relay(way, both);
+  if (both.session.revoked() && way.is_intact && way.frames.at_boundary()) {
+    const std::string frame = http::close_frame(close_code, way.mask);
+    const net::Pieces farewell_frame(frame);
+    static_cast<void>(co_await way.to.write_all(farewell_frame, frame_patience));
   }
   // The end is passed on; the other direction gets a last while.
-  to.shutdown_send();
+  way.to.shutdown_send();
   if (both.one_ended) co_return;
   both.one_ended = true;
   both.last_byte = std::chrono::steady_clock::now();
-  to.cancel_read();
+  way.to.cancel_read();
+}
+
+// RFC 6455 section 5.3: unpredictable for the application's client; zeros where there is no
+// randomness, which is a mask as well.
+std::string new_mask() {
+  auto random = auth::random_bytes(4);
+  return random ? std::move(*random) : std::string(4, '\0');
 }
 
 }  // namespace
@@ -100,9 +149,14 @@ net::Task<Failure> run_tunnel(WorkerState& worker, Connection& connection, Excha
     alive = !error;
   }
   if (!alive) co_return Failure::client_closed;
+  session.end_by_itself();
+  Direction upwards{client, upstream, exchange.relay_up, new_mask()};
+  upwards.frames.pass(exchange.request.bytes.view().substr(exchange.request.head_size));
+  Direction downwards{upstream, client, exchange.relay_down, "", &exchange.bytes_out};
+  downwards.frames.pass(exchange.response.bytes.view().substr(exchange.response.head_size));
   net::Child up(worker.executor);
-  up.start(copy(client, upstream, exchange.relay_up, both, nullptr));
-  co_await copy(upstream, client, exchange.relay_down, both, &exchange.bytes_out);
+  up.start(copy(upwards, both));
+  co_await copy(downwards, both);
   co_await up.join();
   co_return session.revoked() ? Failure::session_ended : Failure::none;
 }

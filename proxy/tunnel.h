@@ -26,6 +26,7 @@ class SessionStreamGuard {
   SessionStreamGuard(const SessionStreamGuard&) = delete;
   SessionStreamGuard& operator=(const SessionStreamGuard&) = delete;
   [[nodiscard]] bool revoked() const { return entry_.revoked; }
+  void end_by_itself() { entry_.ends_itself = true; }
 
  private:
   WorkerState& worker_;

@@ -124,8 +124,13 @@ void WorkerState::apply(const store::Revocation& revocation) {
   for (SessionStream& stream : session_streams) {
     if (stream.revoked || !is_meant(revocation, stream)) continue;
     stream.revoked = true;
-    stream.client->cancel();
-    stream.upstream->cancel();
+    if (stream.ends_itself) {
+      stream.client->cancel_read();
+      stream.upstream->cancel_read();
+    } else {
+      stream.client->cancel();
+      stream.upstream->cancel();
+    }
   }
 }
 

@@ -48,6 +48,8 @@ struct SessionStream : boost::intrusive::list_base_hook<> {
   auth::Time issued_at{};
   net::Stream* client = nullptr;
   net::Stream* upstream = nullptr;
+  // It ends itself once it is woken up: what is being written goes out to its end first.
+  bool ends_itself = false;
   bool revoked = false;
 };
 

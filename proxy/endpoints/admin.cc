@@ -58,6 +58,16 @@ net::Task<Reply> end_all(const Context& context, const Request& request, const s
   co_return json_reply(200, json);
 }
 
+// Whoever is logged in has to log in again.
+net::Task<Reply> end_everybody(const Context& context, const Request& request) {
+  const auto ended =
+      co_await context.store.revoke_everybody(store::RevokeReason::admin, context.now);
+  audit(context, request,
+        {.event = "admin", .outcome = ended ? "ok" : "failed", .reason = "everybody_ended"});
+  if (!ended) co_return unavailable_reply(store::name(ended.error()));
+  co_return empty_reply();
+}
+
 net::Task<Reply> list_all(const Context& context, const std::string& user) {
   const auto list = co_await context.store.list(user, context.now);
   if (!list) co_return unavailable_reply(store::name(list.error()));
@@ -80,6 +90,7 @@ net::Task<Reply> administer(const Context& context, const Request& request) {
   }
   const bool ends = head.method == http::Method::delete_;
   if (!ends && !is_read(request)) co_return method_not_allowed_reply("GET, HEAD, DELETE");
+  if (ends && head.query == "everybody=true") co_return co_await end_everybody(context, request);
   const std::optional<std::string> user = user_in_query(head);
   if (!user) co_return error_reply(400, "invalid_request", "Name the user: /sessions?user=NAME");
   if (ends) co_return co_await end_all(context, request, *user);

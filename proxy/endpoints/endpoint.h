@@ -61,6 +61,7 @@ struct Request {
 //   GET    /sessions?user=NAME        the user's open sessions
 //   DELETE /sessions/{sid}            end one
 //   DELETE /sessions?user=NAME        end all of a user
+//   DELETE /sessions?everybody=true   end everybody's
 [[nodiscard]] net::Task<Reply> administer(const Context& context, const Request& request);
 
 // {"error": code, "message": message}; both are literals or escaped here.

@@ -25,6 +25,7 @@ class RevocationFollower {
  private:
   net::Task<void> run();
   // Each of these: false when Redis did not answer as it should.
+  [[nodiscard]] net::Task<bool> check_rights();
   [[nodiscard]] net::Task<bool> catch_up();
   [[nodiscard]] net::Task<bool> read_clock_and_end();
   [[nodiscard]] net::Task<bool> follow();
@@ -42,6 +43,7 @@ class RevocationFollower {
   std::string last_id_;
   std::int64_t clock_offset_ms_ = 0;  // Redis' clock less the steady one
   std::string trouble_;
+  bool has_rights_ = false;
   bool is_detached_ = false;
 };
 

@@ -213,6 +213,34 @@ def test_logout_closes_the_tunnel(gate, backend):
         assert client.ended
 
 
+def test_a_revoked_tunnel_ends_between_two_frames(gate, backend):
+    """Close 1008 for both sides, and only once the frame under way is whole."""
+    told, may_finish = [], threading.Event()
+
+    def half_a_frame(exchange):
+        exchange.read_body()
+        exchange.send(SWITCH + b"\x82\x05abc")
+        may_finish.wait(10 * SLOW)
+        exchange.send(b"de\x81\x01z")
+        said = b""
+        while data := exchange.receive():
+            said += data
+        told.append(said)
+        exchange.close()
+    backend.on("/ws", half_a_frame)
+    tokens = gate.login()
+    with gate.connect() as client:
+        assert client.request("GET", "/ws", {**tokens.bearer(), **UPGRADE}).status == 101
+        assert client.read_exactly(5) == b"\x82\x05abc"
+        assert gate.request("POST", "/logout", tokens.cookie(), b"").status == 204
+        may_finish.set()
+        assert client.read_to_end() == b"de\x88\x02\x03\xf0"
+    gate.wait_for(lambda: told, "the application's close frame")
+    frame = told[0]
+    assert frame[:2] == b"\x88\x82"
+    assert bytes(a ^ b for a, b in zip(frame[6:8], frame[2:4])) == b"\x03\xf0"
+
+
 @pytest.mark.parametrize("upgrade", ["h2c", "websocket, h2c", "TLS/1.0"])
 def test_other_upgrades_are_plain_requests(gate, backend, bearer, upgrade):
     answer = gate.get("/ws", {**bearer, "Connection": "Upgrade, HTTP2-Settings",
