@@ -11,6 +11,14 @@ struct Words<Access> {
   static constexpr std::array<std::string_view, 2> list{"token", "public"};
 };
 template <>
+struct Words<RateKey> {
+  static constexpr std::array<std::string_view, 3> list{"principal", "address", "route"};
+};
+template <>
+struct Words<RateScope> {
+  static constexpr std::array<std::string_view, 2> list{"local", "cluster"};
+};
+template <>
 struct Words<Paths> {
   static constexpr std::array<std::string_view, 2> list{"strict", "legacy"};
 };
@@ -35,6 +43,41 @@ Section<Require> require_keys() {
       key("scopes", &T::scopes, "The token has any of these scopes."),
       key("claims", &T::claims,
           "Claims by name; each must have the value, or any value of a list."),
+  };
+}
+
+Section<Cors> cors_keys() {
+  using T = Cors;
+  return {
+      key("allow_origins", &T::allow_origins,
+          "Origins whose scripts may read answers: `https://app.example.com`, all subdomains as "
+          "`https://*.example.com`, or `*` for everybody.")
+          .required(),
+      key("allow_methods", &T::allow_methods, "What a preflight is told.")
+          .by_default("the methods that the rules of this host and path serve"),
+      key("allow_headers", &T::allow_headers, "The request headers a preflight is told."),
+      key("expose_headers", &T::expose_headers, "The response headers scripts may read."),
+      key("allow_credentials", &T::allow_credentials,
+          "Let scripts send cookies along; not with `*` as an origin."),
+      key("max_age", &T::max_age, "How long a browser may keep the answer to a preflight.")
+          .range(0ms, day),
+  };
+}
+
+Section<RateLimit> rate_limit_keys() {
+  using T = RateLimit;
+  return {
+      choice("key", &T::key,
+             "Whose requests are counted together: those of a user (of an address where nobody is "
+             "known), of an address (IPv6 by /64), or all of the rule."),
+      key("rate", &T::rate, "How many requests in which time, such as `100/1m`; refilled evenly.")
+          .required()
+          .range(1, 1'000'000),
+      key("burst", &T::burst, "How many may come at once; 0 is the rate's count.")
+          .range(0, 1'000'000),
+      choice("scope", &T::scope,
+             "Counted in each process, or in the store for all replicas (`cluster`), which costs a "
+             "call of the store for each request."),
   };
 }
 
@@ -81,14 +124,19 @@ Section<Route> route_keys() {
              "reduced form choose the same rule; never on public rules."),
       key("upstream", &T::upstream, "Which upstream gets the request.")
           .by_default("the only one, or the one named app"),
-      later<T>("rewrite", "Changing the path before forwarding."),
+      key("rewrite", &T::rewrite,
+          "The path the application sees; `*` and `**` stand for what those of `path` matched. It "
+          "is matched once more and both rules must hold."),
       choice("browser", &T::browser,
              "Whether a request without a session gets the login page: `auto` asks the request, "
              "`always` a page, `never` JSON."),
       choice("csrf", &T::csrf,
              "Cross-site request protection of this rule; `inherit` takes `browser.csrf`."),
-      later<T>("cors", "Cross-origin answers of this rule."),
-      later<T>("rate_limit", "How many requests a client may send."),
+      section("cors", &T::cors, cors_keys(),
+              "Cross-origin answers: preflights are answered without a token, and every answer of "
+              "the rule, our own ones too, says whether the origin may read it."),
+      section("rate_limit", &T::rate_limit, rate_limit_keys(),
+              "How many requests a client may send; further ones are 429 with `Retry-After`."),
       section("retry", &T::retry, retry_keys(),
               "Sending a request again, to another endpoint where there is one: GET, HEAD, PUT, "
               "DELETE and OPTIONS of which no body byte was sent. Never POST."),

@@ -15,6 +15,8 @@ void validate_upstreams(const Config& config, Report& report);   // validate_ups
 void validate_answers(const Config& config, Report& report);     // validate_answers.cc
 void validate_browser(const Config& config, Report& report);     // validate_browser.cc
 void validate_routes(const Config& config, Report& report);      // validate_routes.cc
+void validate_route_options(const Config& config, const Route& route, const std::string& key,
+                            Report& report);                     // validate_route_options.cc
 void validate_tokens(const Config& config, Report& report);      // validate_tokens.cc
 void validate_store(const Config& config, Report& report);       // validate_store.cc
 

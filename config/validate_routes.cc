@@ -72,21 +72,6 @@ void check_upstream_name(const Config& config, const Route& route, const std::st
   if (!known) { report.problem(child_key(key, "upstream"), "names no upstream"); }
 }
 
-void check_retry(const Route& route, const std::string& key, Report& report) {
-  if (!route.retry) { return; }
-  constexpr std::array<std::string_view, 3> words{"connect", "reset", "timeout"};
-  const auto name = child_key(child_key(key, "retry"), "on");
-  for (std::size_t i = 0; i < route.retry->on.size(); ++i) {
-    const auto& cause = route.retry->on[i];
-    const bool is_status = cause.size() == 3 && cause.front() == '5' &&
-                           cause.find_first_not_of("0123456789") == std::string::npos;
-    if (!is_status && std::find(words.begin(), words.end(), cause) == words.end()) {
-      report.problem(item_key(name, i),
-                     "takes connect, reset, timeout or a status from 500 to 599");
-    }
-  }
-}
-
 bool shares_method(const Route& a, const Route& b) {
   if (a.methods.empty() || b.methods.empty()) { return true; }
   return std::any_of(a.methods.begin(), a.methods.end(), [&](const std::string& method) {
@@ -158,7 +143,7 @@ void validate_routes(const Config& config, Report& report) {
       continue;
     }
     check_strip_prefix(route, key, report);
-    check_retry(route, key, report);
+    validate_route_options(config, route, key, report);
     check_reachable(config, i, report);
   }
 }

@@ -206,6 +206,9 @@ net::Task<void> Connection::reply(Exchange& exchange, const Reply& answer) {
   if (!answer.cacheable) out.append("Cache-Control: no-store\r\n");
   out.append(answer.headers);
   out.append(exchange.cookies);
+  if (const Route* route = exchange.decision.route; route != nullptr && route->cors) {
+    route->cors->append_fields(exchange.request.value(http::HeaderId::origin), {}, out);
+  }
   if (answer.status != 204) {
     out.append("Content-Length: ");
     append_number(answer.body.size());

@@ -1,6 +1,9 @@
 // The order of the checks; see decide.h.
 #include "proxy/decide.h"
 
+#include <optional>
+#include <utility>
+
 #include "proxy/endpoints/browser_request.h"
 #include "proxy/endpoints/credentials.h"
 #include "proxy/metrics.h"
@@ -240,11 +243,64 @@ std::string_view strip(std::string_view path, std::string_view prefix) {
   return path;
 }
 
+// Takes a request's worth from the route's local bucket. False when the decision became a refusal.
+bool is_within_rate(Decision& decision, const DecisionContext& context) {
+  const RateRule& rule = *decision.route->rate;
+  if (context.rates == nullptr || rule.is_cluster) return true;  // the store is asked later
+  std::string room;
+  const auto wait = context.rates->take(rule, rate_key(rule, decision.token, context.client, room),
+                                        std::chrono::steady_clock::now());
+  if (wait.count() == 0) return true;
+  decision.kind = Decision::Kind::reject;
+  decision.status = 429;
+  decision.error = "rate_limited";
+  decision.retry_after = wait;
+  return false;
+}
+
+// The path as the application will see it, where the rule changes it. False when the decision
+// became a refusal.
+bool change_path(Decision& decision, const DecisionContext& context, const http::RequestHead& head,
+                 std::string_view host) {
+  const Route& route = *decision.route;
+  if (!route.strip_prefix.empty()) {
+    decision.path = strip(head.path, route.strip_prefix);
+  } else {
+    route.rewrite_path(head.path, *context.rewritten);
+    decision.path = *context.rewritten;
+  }
+  const auto form = decision.path.empty() ? http::PathForm::refused : http::form_of(decision.path);
+  // Canonical on legacy routes, too: what a lenient application reads out of another form would
+  // escape the rule that the second match finds.
+  if (form != http::PathForm::canonical) {
+    decision = reject(400, "bad_path", &route);
+    return false;
+  }
+  // What the application will see falls under a rule of its own; both must hold.
+  const RouteMatch inner = context.runtime.routes.match(host, decision.path, head.method);
+  return inner.route == &route || satisfies(decision, inner);
+}
+
+// A preflight of a route with a CORS rule is answered without a token: browsers send none.
+std::optional<Decision> answer_preflight(const RouteMatch& asked, const http::RequestHead& head) {
+  if (asked.route == nullptr || !asked.route->cors) return std::nullopt;
+  if (!asked.route->cors->allows(head.value(HeaderId::origin))) {
+    return reject(403, "origin_not_allowed", asked.route);
+  }
+  Decision decision = reject(204, "", asked.route);
+  decision.preflight = true;
+  return decision;
+}
+
 Decision forward(const DecisionContext& context, const http::RequestHead& head,
                  std::string_view host, const RouteMatch& match) {
   Decision decision;
   decision.route = match.route;
   decision.path = head.path;
+  // Before the token is looked at, whose signature costs more than a refusal.
+  const bool is_counted = match.route->rate && match.kind != RouteMatch::Kind::method_not_allowed;
+  const bool by_principal = is_counted && match.route->rate->key == config::RateKey::principal;
+  if (is_counted && !by_principal && !context.has_renewed && !is_within_rate(decision, context)) return decision;
   Shown shown = shown_by(context, head);
   if (shown.by_cookie && is_forged(head, context.runtime, *match.route)) {
     if (!match.route->is_public) return reject(403, "cross_site", match.route);
@@ -256,17 +312,9 @@ Decision forward(const DecisionContext& context, const http::RequestHead& head,
   decision.token = verified.token;
   decision.auth_error = error_of(context, shown, verified);
   if (!satisfies(decision, match)) return decision;
-  if (!match.route->strip_prefix.empty()) {
-    decision.path = strip(head.path, match.route->strip_prefix);
-    const auto form =
-        decision.path.empty() ? http::PathForm::refused : http::form_of(decision.path);
-    // Canonical on legacy routes, too: what a lenient application reads out of another form would
-    // escape the rule that the second match finds.
-    if (form != http::PathForm::canonical) return reject(400, "bad_path", match.route);
-    // What the application will see falls under a rule of its own; both must hold.
-    const RouteMatch inner = context.runtime.routes.match(host, decision.path, head.method);
-    if (inner.route != match.route && !satisfies(decision, inner)) return decision;
-  }
+  if (by_principal && !is_within_rate(decision, context)) return decision;
+  const bool changes = !match.route->strip_prefix.empty() || !match.route->rewrite.empty();
+  if (changes && !change_path(decision, context, head, host)) return decision;
   if (head.wants_websocket) {
     if (!match.route->websocket) return reject(403, "upgrade_not_allowed", match.route);
     decision.tunnel = true;
@@ -312,6 +360,13 @@ Decision serve(const DecisionContext& context, const http::RequestHead& head, En
 
 }  // namespace
 
+std::string_view rate_key(const RateRule& rule, const auth::CachedTokenRef& token,
+                          std::string_view client, std::string& room) {
+  if (rule.key == config::RateKey::route) return {};
+  if (rule.key == config::RateKey::principal && token) return token->principal->subject;
+  return rate_key_of_address(client, room);
+}
+
 Decision decide(const DecisionContext& context, const http::RequestHead& head) {
   const Runtime& runtime = context.runtime;
   if (head.method == Method::trace || head.method == Method::connect) {
@@ -339,6 +394,10 @@ Decision decide(const DecisionContext& context, const http::RequestHead& head) {
   }
   const Endpoint endpoint = endpoint_at(runtime.config.endpoints, head.path);
   if (endpoint != Endpoint::none) return serve(context, head, endpoint);
+  if (const auto method = preflight_method(head)) {
+    const auto asked = runtime.routes.match(host, head.path, http::method_from(*method));
+    if (auto answer = answer_preflight(asked, head)) return *std::move(answer);
+  }
   return forward(context, head, host, runtime.routes.match(host, head.path, head.method));
 }
 

@@ -3,7 +3,9 @@
 // (request, token) -> Decision is the policy test (tests/proxy/decide_test.cc).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "auth/token_cache.h"
@@ -30,6 +32,8 @@ struct Decision {
   const Route* route = nullptr;            // set once a rule was chosen, for rejections too
   std::string_view path;                   // what the upstream sees, without query
   bool tunnel = false;                     // a WebSocket handshake that may pass
+  bool preflight = false;                  // answered by the route's CORS rule, 204
+  std::chrono::nanoseconds retry_after{0};  // with 429
   endpoints::Endpoint endpoint = endpoints::Endpoint::none;
   auth::CachedTokenRef token;                     // null: nobody in particular
   auth::Error auth_error = auth::Error::missing;  // why token is null
@@ -45,12 +49,21 @@ struct DecisionContext {
   const store::Revocations& revocations;
   auth::Time now{};
   bool store_is_down = false;
+  // Rooms of the exchange: where a rewritten path is put (needed where a rule rewrites).
+  std::string* rewritten = nullptr;
+  // Who is counted; null: nobody.
+  RateTable* rates = nullptr;
+  std::string_view client = {};
   // Of the second decision about a request. A token that was made for it meanwhile counts instead
   // of its cookie; without one, `renewal_error` says why there is none.
   bool has_renewed = false;
   std::string_view fresh_token{};
   auth::Error renewal_error = auth::Error::missing;
 };
+
+// Who is counted by a rate rule. `room` may hold the result.
+[[nodiscard]] std::string_view rate_key(const RateRule& rule, const auth::CachedTokenRef& token,
+                                        std::string_view client, std::string& room);
 
 [[nodiscard]] Decision decide(const DecisionContext& context, const http::RequestHead& head);
 

@@ -11,6 +11,7 @@
 #include "proxy/forward_auth.h"
 #include "proxy/health.h"
 #include "proxy/http/guard.h"
+#include "proxy/route_answers.h"
 
 namespace proxy {
 namespace {
@@ -52,6 +53,8 @@ std::string_view message_of(const Decision& decision) {
   if (decision.error == "untrusted_proxy") return "Only trusted_proxies may ask.";
   if (decision.error.starts_with("question_")) return "The request in question is not named.";
   if (decision.error == "ambiguous_credentials") return "Credentials may stand only once.";
+  if (decision.error == "origin_not_allowed") return "Scripts of this origin may not do this.";
+  if (decision.status == 429) return "Too many requests; try again later.";
   if (decision.status == 403) return "You may not do this.";
   return "The request cannot be served.";
 }
@@ -101,6 +104,7 @@ Reply reply_for(WorkerState& worker, const Exchange& exchange) {
     reply.headers += exchange.local->runtime->routes.allowed_methods(request.host, request.path);
     reply.headers += "\r\n";
   }
+  reply.headers += route_lines(exchange);
   if (decision.status == 503) reply.headers += "Retry-After: 1\r\n";
   return reply;
 }
@@ -412,13 +416,20 @@ net::Task<bool> run_exchange(WorkerState& worker, Connection& connection, Exchan
     const DecisionContext context{*exchange.local->runtime, exchange.local->tokens,
                                   worker.revocations,
                                   std::chrono::floor<auth::milliseconds>(exchange.began_wall),
-                                  worker.process.is_store_down()};
+                                  worker.process.is_store_down(),
+                                  &exchange.rewritten_path, &worker.process.rates,
+                                  exchange.client.address};
     read_question(worker, exchange);
     exchange.decision = decide_about(exchange, context);
     if (exchange.decision.kind == Decision::Kind::renew) {
       co_await renew_session(worker, exchange, context);
     }
     if (context.store_is_down) note_outage(worker, exchange);
+    const Route* const route = exchange.decision.route;
+    if (exchange.decision.kind == Decision::Kind::forward && route->rate &&
+        route->rate->is_cluster) {
+      co_await ask_shared_rate(worker, exchange);
+    }
     note_proof(worker, exchange);
     if (exchange.question) {
       co_await answer_question(worker, connection, exchange);

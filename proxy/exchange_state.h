@@ -37,6 +37,7 @@ struct Exchange {
   LocalRuntimeRef local;
   std::unique_ptr<Question> question;  // set where `request` asks about another one
   Decision decision;                   // about subject()
+  std::string rewritten_path;  // behind decision.path where the rule rewrites
   Client client;
   std::array<char, 24> request_id{};
   Trace trace;

@@ -107,6 +107,12 @@ bool names_fields(std::string_view connection) {
          !http::equal_ignoring_case(connection, "upgrade");
 }
 
+bool is_cors_field(const http::Field& field) {
+  constexpr std::string_view prefix = "access-control-";
+  return field.id == http::HeaderId::other && field.name.size() > prefix.size() &&
+         http::equal_ignoring_case(field.name.substr(0, prefix.size()), prefix);
+}
+
 template <class Head>
 bool connection_names_fields(const Head& head) {
   return std::any_of(head.fields.begin(), head.fields.end(), [](const http::Field& field) {
@@ -297,6 +303,7 @@ void HeaderPolicy::append_response_fields(const http::ResponseHead& head,
         break;
     }
     if (check_connection && is_named_by_connection(head, field.name)) continue;
+    if (changes.replaces_cors && is_cors_field(field)) continue;
     out.append_field(field.name, field.value);
   }
   if (!changes.cookies.empty()) {

@@ -30,6 +30,7 @@ struct Forwarding {
 struct AnswerChanges {
   std::string_view cookies;  // new ones of ours, as whole lines
   bool is_private = false;   // a cookie let the request in: caches know that of Authorization only
+  bool replaces_cors = false;  // a rule of ours stands in for the application's CORS fields
 };
 
 class HeaderPolicy {

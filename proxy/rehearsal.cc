@@ -167,7 +167,7 @@ const Decision* Rehearsal::decide(const Request& request) {
   error_ = is_read ? http::check_request(*head_) : parser.error();
   if (!is_read && error_ == http::ParseError::none) error_ = http::ParseError::bad_request_line;
   if (error_ != http::ParseError::none) return nullptr;
-  const DecisionContext context{runtime_, tokens_, revocations_, wall_clock()};
+  const DecisionContext context{runtime_, tokens_, revocations_, wall_clock(), false, &rewritten_};
   decision_ = proxy::decide(context, *head_);
   return &decision_;
 }

@@ -36,6 +36,7 @@ class Rehearsal {
   auth::TokenCache tokens_{64};
   store::Revocations revocations_;
   std::unique_ptr<http::RequestHead> head_;
+  std::string rewritten_;  // behind the decision's path
   Decision decision_;
   http::ParseError error_ = http::ParseError::none;
 };

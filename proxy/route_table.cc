@@ -53,6 +53,22 @@ bool matches_path(const std::vector<std::string>& segments, std::string_view pat
   return !more;
 }
 
+// The segment of that number, counted from 0; the path has it.
+std::string_view segment_of(std::string_view path, std::size_t number) {
+  path.remove_prefix(1);
+  for (; number > 0; --number) path.remove_prefix(path.find('/') + 1);
+  return path.substr(0, path.find('/'));
+}
+
+// What is behind the first `count` segments, with its slash; empty where there is nothing.
+std::string_view rest_behind(std::string_view path, std::size_t count) {
+  for (; count > 0 && !path.empty(); --count) {
+    const auto slash = path.find('/', 1);
+    path.remove_prefix(slash == std::string_view::npos ? path.size() : slash);
+  }
+  return path;
+}
+
 bool is_same_place(const Route& a, const Route& b) {
   return a.host == b.host && a.segments == b.segments;
 }
@@ -104,6 +120,9 @@ RouteTable::RouteTable(const config::Config& config) {
     route.browser = from.browser;
     route.checks_origin = checks_origin(config, from.csrf);
     route.strip_prefix = from.strip_prefix;
+    if (!from.rewrite.empty()) route.rewrite = split_segments(from.rewrite);
+    if (from.cors) route.cors.emplace(*from.cors);
+    if (from.rate_limit) route.rate = rate_rule(*from.rate_limit, route.name);
     route.requirement = {from.require.groups, from.require.scopes, from.require.claims};
     route.retry = retry_rule(from.retry);
     route.upstream = upstream_index(config, from.upstream);
@@ -129,6 +148,25 @@ bool matches_host(const Route& route, std::string_view host) {
 }
 
 }  // namespace
+
+void Route::rewrite_path(std::string_view path, std::string& out) const {
+  out.clear();
+  std::size_t from = 0;  // the segment of `segments` behind the last star that was used
+  for (const std::string& segment : rewrite) {
+    if (segment == "**") {
+      out += rest_behind(path, segments.size() - 1);
+      break;
+    }
+    out += '/';
+    if (segment != "*") {
+      out += segment;
+      continue;
+    }
+    while (segments[from] != "*") ++from;  // there are as many: validate.cc
+    out += segment_of(path, from++);
+  }
+  if (out.empty()) out = "/";
+}
 
 RouteMatch RouteTable::match(std::string_view host, std::string_view path,
                              http::Method method) const {

@@ -6,13 +6,16 @@
 #include <bitset>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "auth/policy.h"
 #include "config/config.h"
+#include "proxy/cors.h"
 #include "proxy/http/head.h"
+#include "proxy/rate_limit.h"
 
 namespace proxy {
 
@@ -27,6 +30,9 @@ struct RetryRule {
 };
 
 struct Route {
+  // The path with what `*` and `**` matched of it put in their places of `rewrite`.
+  void rewrite_path(std::string_view path, std::string& out) const;
+
   std::string name;
   std::string host;                   // lower case, no trailing dot; empty: any
   std::vector<std::string> segments;  // literals, "*" or a last "**"
@@ -36,7 +42,11 @@ struct Route {
   bool legacy_paths = false;
   config::PageMode browser = config::PageMode::automatic;
   bool checks_origin = true;  // of changing requests that a cookie lets in
-  std::string strip_prefix;  // "/api"; empty: none
+  std::string strip_prefix;          // "/api"; empty: none
+  std::vector<std::string> rewrite;  // segments like those of the path; empty: none
+  bool forwards_trailers = false;
+  std::optional<CorsRule> cors;
+  std::optional<RateRule> rate;
   auth::Requirement requirement;
   RetryRule retry;
   std::size_t upstream = 0;  // index into config.upstreams

@@ -58,8 +58,19 @@ void write_upstream_head(const Exchange& exchange, std::string_view host, http::
 }
 
 void append_answer_fields(const Exchange& exchange, http::Buffer& out) {
-  const AnswerChanges changes{exchange.cookies, exchange.decision.by_cookie};
+  const Route* const route = exchange.decision.route;
+  const bool has_cors = route != nullptr && route->cors;
+  const AnswerChanges changes{exchange.cookies, exchange.decision.by_cookie, has_cors};
   exchange.local->runtime->header_policy.append_response_fields(exchange.response, changes, out);
+  if (!has_cors) return;
+  // What the application's answer varies by is told once.
+  std::string_view vary;
+  for (const http::Field& field : exchange.response.fields) {
+    if (http::equal_ignoring_case(field.name, "vary") && http::has_token(field.value, "origin")) {
+      vary = field.value;
+    }
+  }
+  route->cors->append_fields(exchange.request.value(HeaderId::origin), vary, out);
 }
 
 void append_status_line(const http::ResponseHead& response, http::Buffer& out) {

@@ -36,6 +36,14 @@ bool is_meant(const store::Revocation& revocation, const SessionStream& stream) 
 
 }  // namespace
 
+std::uint64_t rate_seed() {
+  std::uint64_t seed = 0;
+  if (const auto random = auth::random_bytes(sizeof seed)) {
+    std::copy(random->begin(), random->end(), reinterpret_cast<char*>(&seed));
+  }
+  return seed;
+}
+
 WorkerState::WorkerState(const net::Executor& loop, net::Wheel& deadlines,
                          store::SessionStore& sessions, HashPool& hashes, Log& lines,
                          ProcessState& shared)

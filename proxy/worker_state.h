@@ -26,6 +26,8 @@
 
 namespace proxy {
 
+[[nodiscard]] std::uint64_t rate_seed();
+
 // The life of the process, read by every thread.
 struct ProcessState {
   std::atomic<bool> draining{false};          // readiness says no
@@ -38,6 +40,7 @@ struct ProcessState {
     return store_health != nullptr && !store_health->is_up();
   }
   SpanQueue spans;
+  RateTable rates{rate_seed()};               // of routes; outlives reloads
   unsigned workers = 1;                       // who share bounds; fixed before the first one runs
 };
 

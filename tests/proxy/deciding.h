@@ -183,7 +183,7 @@ class Decide : public ::testing::Test {
     request_ = http::read_request(bytes);
     EXPECT_EQ(request_.progress, http::Progress::complete) << bytes;
     EXPECT_EQ(request_.error, http::ParseError::none) << bytes;
-    decision_ = decide({*runtime_, tokens_, revocations_, now}, request_.head);
+    decision_ = decide({*runtime_, tokens_, revocations_, now, false, &rewritten_}, request_.head);
     return decision_;
   }
 
@@ -205,6 +205,7 @@ class Decide : public ::testing::Test {
   std::shared_ptr<const Runtime> runtime_;
   auth::TokenCache tokens_{1'000};
   store::Revocations revocations_;
+  std::string rewritten_;
   std::map<Shows, std::string> shown_;
   http::Request request_;
   Decision decision_;

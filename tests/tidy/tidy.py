@@ -34,7 +34,7 @@ LEVELS = {
     "proxy/client": 5, "proxy/endpoints/": 5,
     "proxy/question": 6, "proxy/decide": 6, "proxy/renewals": 6, "proxy/local_runtime": 6,
     "proxy/worker_state": 7,
-    "proxy/upstream_request": 8, "proxy/health": 8, "proxy/forward_auth": 8,
+    "proxy/upstream_request": 8, "proxy/route_answers": 8, "proxy/health": 8, "proxy/forward_auth": 8,
     "proxy/upstream_watch": 8,
     "proxy/forward": 9,
     "proxy/exchange": 10,
@@ -47,6 +47,7 @@ LEVELS = {
 # An exchange and its connection live in a worker's state, which knows them.
 SAME = {"proxy/log_line": "proxy/telemetry", "proxy/event_metrics": "proxy/telemetry",
         "proxy/access_line": "proxy/telemetry",
+        "proxy/cors": "proxy/route_table", "proxy/rate_limit": "proxy/route_table",
         "proxy/tunnel": "proxy/forward", "proxy/attempt": "proxy/forward",
         "proxy/page_texts": "proxy/pages",
         "proxy/exchange_state": "proxy/worker_state", "proxy/server_metrics": "proxy/server",
