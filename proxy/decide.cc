@@ -300,7 +300,8 @@ Decision forward(const DecisionContext& context, const http::RequestHead& head,
   // Before the token is looked at, whose signature costs more than a refusal.
   const bool is_counted = match.route->rate && match.kind != RouteMatch::Kind::method_not_allowed;
   const bool by_principal = is_counted && match.route->rate->key == config::RateKey::principal;
-  if (is_counted && !by_principal && !context.has_renewed && !is_within_rate(decision, context)) return decision;
+  const bool counts_now = is_counted && !by_principal && !context.has_renewed;
+  if (counts_now && !is_within_rate(decision, context)) return decision;
   Shown shown = shown_by(context, head);
   if (shown.by_cookie && is_forged(head, context.runtime, *match.route)) {
     if (!match.route->is_public) return reject(403, "cross_site", match.route);
