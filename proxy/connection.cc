@@ -201,8 +201,9 @@ net::Task<void> Connection::reply(Exchange& exchange, const Reply& answer) {
   if (!answer.content_type.empty()) {
     out.append("Content-Type: ");
     out.append(answer.content_type);
-    out.append("\r\nX-Content-Type-Options: nosniff\r\n");
+    out.append("\r\n");
   }
+  out.append("X-Content-Type-Options: nosniff\r\n");
   if (!answer.cacheable) out.append("Cache-Control: no-store\r\n");
   out.append(answer.headers);
   out.append(exchange.cookies);

@@ -55,7 +55,10 @@ std::optional<Reply> read_attempt(const Context& context, const Request& request
   }
   attempt.password = fields.value("password");
   if (attempt.login.empty() || attempt.password.empty()) {
-    Reply reply = bad_login("Both username and password are required.");
+    // What `curl -d '{...}'` sends, and everybody does so once.
+    const bool is_json = is_form(request.head) && request.body.starts_with('{');
+    Reply reply = bad_login(is_json ? "A JSON body needs Content-Type: application/json."
+                                    : "Both username and password are required.");
     reply.reason = "incomplete";
     return reply;
   }

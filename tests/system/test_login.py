@@ -328,3 +328,9 @@ def test_parallel_logins(gate):
     assert len({t.claims()["sid"] for t in tokens}) == 8
 
 
+
+
+def test_json_that_calls_itself_a_form_is_told_what_is_missing(gate):
+    answer = gate.post_form("/login", '{"username": "alice", "password": "x"}')
+    assert answer.status == 400
+    assert "Content-Type: application/json" in answer.json()["message"]

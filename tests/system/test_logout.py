@@ -27,6 +27,7 @@ def test_logout_by_cookie(gate):
     tokens, other = gate.login(), gate.login()
     response = logout(gate, tokens.cookie())
     assert response.status == 204 and response.body == b""
+    assert response.get("X-Content-Type-Options") == "nosniff"
     value, attributes = response.cookies()[REFRESH_COOKIE]
     lowered = {a.lower() for a in attributes}
     assert value == "" and "max-age=0" in lowered
