@@ -272,6 +272,7 @@ int examine(const std::string& config_file, std::ostream& out) {
   add(examine_certificates(loaded.config, wall_clock()));
   add(examine_cookies(loaded.config));
   add(examine_applications(loaded.config));
+  add(examine_store(loaded.config));
   add(examine_limits(loaded.config));
   return print(findings, out);
 }

@@ -24,6 +24,8 @@ struct Finding {
 [[nodiscard]] std::vector<Finding> examine_keys(const config::Config& config);
 [[nodiscard]] std::vector<Finding> examine_cookies(const config::Config& config);
 [[nodiscard]] std::vector<Finding> examine_applications(const config::Config& config);
+// Asks Redis, where sessions are there.
+[[nodiscard]] std::vector<Finding> examine_store(const config::Config& config);
 [[nodiscard]] std::vector<Finding> examine_limits(const config::Config& config);
 
 // All of them, printed. exit_failed when something is broken.

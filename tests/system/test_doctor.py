@@ -2,12 +2,14 @@
 
 import socket
 import subprocess
+from pathlib import Path
 
 import pytest
 import yaml
 
 from support.backend import Backend
-from support.gate import BINARY, USERS, merge
+from support.gate import BINARY, ROOT, USERS, merge
+from support.redis import Redis, missing_tools
 
 
 def doctor(directory, config, users=USERS):
@@ -152,3 +154,71 @@ def test_cookies_that_do_not_fit(healthy, tmp_path):
 def test_descriptors(healthy, tmp_path):
     _, output = doctor(tmp_path, merge(healthy, {"limits": {"connections": 10_000_000}}))
     weighed(output, "warn", "limits.connections is lowered")
+
+
+# --- Redis
+
+RIGHTS = next(line for line in (ROOT / "docs/redis.md").read_text().splitlines()
+              if line.startswith("ACL SETUSER gatehouse ")).replace(">PASSWORD", ">secret").split()
+FAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+needs_redis = pytest.mark.skipif(missing_tools() != [], reason="redis-server is not installed")
+
+
+@pytest.fixture
+def redis(tmp_path):
+    server = Redis(tmp_path / "redis")
+    assert server.run(*RIGHTS) == "OK"
+    yield server
+    server.stop()
+
+
+def with_redis(config, redis, **more):
+    keys = {"url": f"redis://{redis.endpoint}", "username": "gatehouse", "password": "secret"}
+    keys.update(more)
+    return merge(config, {"store": {"kind": "redis", "redis": {
+        name: value for name, value in keys.items() if value is not None}}})
+
+
+@needs_redis
+def test_redis_with_the_rights_of_the_documentation(healthy, tmp_path, redis):
+    code, output = doctor(tmp_path, with_redis(healthy, redis))
+    assert code == 0, output
+    for words in ("answers", "may do what is needed", "clock agrees", "may not change the server"):
+        weighed(output, "ok", "Redis", words)
+    assert redis.run("KEYS", "*") == "", "nothing is left behind"
+
+
+@needs_redis
+def test_redis_without_a_right(healthy, tmp_path, redis):
+    redis.run("ACL", "SETUSER", "gatehouse", "-xadd", "-eval")
+    code, output = doctor(tmp_path, with_redis(healthy, redis))
+    assert code == 1
+    weighed(output, "FAIL", "may not run scripts")
+    weighed(output, "FAIL", "may not write streams")
+
+
+@needs_redis
+def test_redis_with_too_many_rights_and_eviction(healthy, tmp_path, redis):
+    redis.run("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    code, output = doctor(tmp_path, with_redis(healthy, redis, username=None, password=None))
+    assert code == 0
+    weighed(output, "warn", "may do more than it needs")
+    weighed(output, "warn", "throws sessions away (allkeys-lru)")
+
+
+@needs_redis
+def test_redis_that_does_not_let_us_in(healthy, tmp_path, redis):
+    code, output = doctor(tmp_path, with_redis(healthy, redis, password="wrong"))
+    assert code == 1
+    weighed(output, "FAIL", "Redis does not answer")
+
+
+@needs_redis
+@pytest.mark.skipif(FAKETIME == [], reason="faketime is not installed")
+def test_redis_whose_clock_is_not_ours(healthy, tmp_path, redis, monkeypatch):
+    monkeypatch.setenv("FAKETIME", "+1h")
+    monkeypatch.setenv("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+    monkeypatch.setenv("LD_PRELOAD", str(FAKETIME[0]))
+    code, output = doctor(tmp_path, with_redis(healthy, redis))
+    assert code == 1
+    weighed(output, "FAIL", "its clock and ours differ by 3")

@@ -51,7 +51,7 @@ SAME = {"proxy/log_line": "proxy/telemetry", "proxy/event_metrics": "proxy/telem
         "proxy/tunnel": "proxy/forward", "proxy/attempt": "proxy/forward",
         "proxy/page_texts": "proxy/pages",
         "proxy/exchange_state": "proxy/worker_state", "proxy/server_metrics": "proxy/server",
-        "proxy/server_watch": "proxy/server",
+        "proxy/server_watch": "proxy/server", "proxy/doctor_store": "proxy/doctor",
         "proxy/connection": "proxy/worker_state"}
 ALONE = ("config/", "auth/", "examples/", "proxy/http/", "proxy/net/")
 
