@@ -10,8 +10,8 @@
 namespace proxy::store {
 namespace {
 
-constexpr std::string_view head = "gatehouse memory store 2\n";
-// Of version 0.1, whose sessions had no idle life of their own.
+constexpr std::string_view head = "gatehouse memory store 3\n";
+// Of version 0.1, whose sessions had neither an idle life of their own nor a profile.
 constexpr std::string_view old_head = "gatehouse memory store 1\n";
 constexpr std::size_t text_bytes_max = 4'096;
 // Times in milliseconds stay far from what overflows when two are added.
@@ -118,6 +118,7 @@ void write(Writer& writer, const SavedSession& saved) {
   writer.time(saved.record.idle_expires_at);
   writer.time(saved.record.absolute_expires_at);
   writer.number(static_cast<std::uint64_t>(saved.record.idle_life.count()));
+  writer.text(saved.profile);
 }
 
 SavedSession read_old_session(Reader& reader) {
@@ -147,6 +148,7 @@ SavedSession read_session(Reader& reader) {
   const auto idle_life = static_cast<std::int64_t>(reader.number());
   reader.require(idle_life >= 0 && idle_life <= time_max);
   if (!reader.failed()) saved.record.idle_life = auth::milliseconds{idle_life};
+  saved.profile = reader.text();
   return saved;
 }
 

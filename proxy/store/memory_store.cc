@@ -80,6 +80,7 @@ net::Task<Result<Session>> MemoryStore::create(const NewSession& login) {
   saved.session.username = login.username;
   saved.session.user_agent = login.user_agent;
   saved.session.address_prefix = login.address_prefix;
+  saved.profile = login.profile;
   saved.session.created_at = impl_->begin_of(login.username, login.now);
   saved.session.last_seen_at = saved.session.created_at;
 
@@ -133,6 +134,10 @@ void MemoryStore::prove(const auth::FamilyId& family, std::uint64_t generation, 
 net::Task<Result<std::optional<Session>>> MemoryStore::find(const auth::FamilyId& family,
                                                             auth::Time now) {
   co_return impl_->sessions.find(family, now);
+}
+
+net::Task<Result<std::string>> MemoryStore::profile(const auth::FamilyId& family, auth::Time now) {
+  co_return impl_->sessions.profile(family, now);
 }
 
 net::Task<Result<bool>> MemoryStore::revoke(const auth::FamilyId& family, RevokeReason reason,

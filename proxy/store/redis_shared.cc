@@ -67,6 +67,9 @@ std::string RedisShared::family_key(const auth::FamilyId& family) const {
 std::string RedisShared::user_key(std::string_view username) const {
   return prefix_ + "u{" + digest_text(username) + "}";
 }
+std::string RedisShared::profile_key(const auth::FamilyId& family) const {
+  return prefix_ + "p{" + auth::to_text(family) + "}";
+}
 std::string RedisShared::agent_key(std::string_view agent_id) const {
   return prefix_ + "a{" + auth::base64url_encode(agent_id) + "}";
 }

@@ -58,6 +58,7 @@ class RedisShared {
   // Keys. The braces hold together, in a cluster, what one script touches.
   [[nodiscard]] std::string family_key(const auth::FamilyId& family) const;
   [[nodiscard]] std::string user_key(std::string_view username) const;
+  [[nodiscard]] std::string profile_key(const auth::FamilyId& family) const;
   [[nodiscard]] std::string agent_key(std::string_view agent_id) const;
   [[nodiscard]] std::string counter_key(std::string_view what) const;
   [[nodiscard]] std::string bucket_key(std::string_view name) const;

@@ -65,6 +65,13 @@ net::Task<Result<Session>> RedisStore::create(const NewSession& wish) {
   if (!may_serve()) co_return StoreError::unavailable;
   const Result<Entered> entered = co_await enter(wish);
   if (!entered) co_return entered.error();
+  if (!wish.profile.empty()) {
+    const auto life = wish.absolute_life.value_or(shared_.absolute_life());
+    const std::string key = shared_.profile_key(wish.family);
+    Texts command{"SET", key, wish.profile, "PX", text(life)};
+    const Result<Reply> kept = co_await ask(std::move(command), key);
+    if (!kept) co_return kept.error();
+  }
   const AgentId agent = agent_id(wish.user_agent.substr(0, user_agent_bytes_max));
   const std::string_view agent_text(agent.data(), agent.size());
   const auth::FamilyRules rules = shared_.rules();
@@ -195,6 +202,17 @@ net::Task<Result<std::optional<Session>>> RedisStore::find(const auth::FamilyId&
   sessions.front().family = family;
   found = std::move(sessions.front());
   co_return found;
+}
+
+net::Task<Result<std::string>> RedisStore::profile(const auth::FamilyId& family, auth::Time now) {
+  const auto session = co_await find(family, now);
+  if (!session) co_return session.error();
+  if (!*session) co_return std::string{};
+  const std::string key = shared_.profile_key(family);
+  Texts command{"GET", key};
+  const Result<Reply> reply = co_await ask(std::move(command), key);
+  if (!reply) co_return reply.error();
+  co_return reply->text;
 }
 
 // The tombstone first, then the stream (one step where both lie on one server): what was answered

@@ -31,6 +31,7 @@ class RedisStore final : public SessionStore {
   void prove(const auth::FamilyId& family, std::uint64_t generation, auth::Time now) override;
   net::Task<Result<std::optional<Session>>> find(const auth::FamilyId& family,
                                                  auth::Time now) override;
+  net::Task<Result<std::string>> profile(const auth::FamilyId& family, auth::Time now) override;
   net::Task<Result<bool>> revoke(const auth::FamilyId& family, RevokeReason reason,
                                  auth::Time now) override;
   net::Task<Result<std::size_t>> revoke_user(std::string_view username, RevokeReason reason,

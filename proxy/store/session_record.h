@@ -49,6 +49,7 @@ struct SessionRecord {
   auth::Time last_seen_at{};
   const std::string* username = nullptr;  // the key of the user's node
   const SharedTexts::Entry* user_agent = nullptr;
+  const SharedTexts::Entry* profile = nullptr;  // null: none
   SessionNode* older = nullptr;
   SessionNode* newer = nullptr;
   std::uint32_t idle_life_s = 0;  // of its own, rounded up; 0: as configured

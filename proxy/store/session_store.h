@@ -37,6 +37,9 @@ struct NewSession {
   std::string user_agent;      // cut to 200 bytes
   std::string address_prefix;  // "192.0.2.0/24", "2001:db8::/48": not the whole address
   auth::Time now{};            // when it began: what was revoked since must not be outlived
+  // What the session has to remember of a user that nobody can look up (users.http), at most 4 KiB;
+  // handed back by profile().
+  std::string profile;
   // Lives of its own ("remember me"), in whole seconds; unset: the configured ones.
   std::optional<auth::milliseconds> idle_life;
   std::optional<auth::milliseconds> absolute_life;
@@ -103,6 +106,9 @@ class SessionStore {
   // The session when it is open.
   [[nodiscard]] virtual net::Task<Result<std::optional<Session>>> find(
       const auth::FamilyId& family, auth::Time now) = 0;
+  // The profile that the open session was created with; empty when there is neither.
+  [[nodiscard]] virtual net::Task<Result<std::string>> profile(const auth::FamilyId& family,
+                                                               auth::Time now) = 0;
   // False when it was not open. Publishes a Revocation either way.
   [[nodiscard]] virtual net::Task<Result<bool>> revoke(const auth::FamilyId& family,
                                                        RevokeReason reason, auth::Time now) = 0;

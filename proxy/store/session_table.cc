@@ -120,7 +120,8 @@ SessionTable::Added SessionTable::add(const SavedSession& saved, std::size_t ses
     return Added::full;
   }
   const std::string_view agent = saved.session.user_agent;
-  node->second.user_agent = agents_.keep(agent.substr(0, user_agent_bytes_max));
+  node->second.user_agent = texts_.keep(agent.substr(0, user_agent_bytes_max));
+  if (!saved.profile.empty()) node->second.profile = texts_.keep(saved.profile);
   link(users, saved.session.username, *node);
   return Added::added;
 }
@@ -170,6 +171,15 @@ std::optional<Session> SessionTable::find(const auth::FamilyId& family, auth::Ti
   return describe(*node);
 }
 
+std::string SessionTable::profile(const auth::FamilyId& family, auth::Time now) const {
+  const FamilyStripe& stripe = stripe_of(family);
+  const std::lock_guard lock(stripe.mutex);
+  const auto node = stripe.records.find(family);
+  const bool has_one = node != stripe.records.end() && node->second.is_open(now) &&
+                       node->second.profile != nullptr;
+  return has_one ? node->second.profile->first : std::string{};
+}
+
 // Which user's lock must be taken first is only known from the record, so it is looked up twice;
 // in between it may have gone, or have been renewed, which the condition is for.
 std::optional<Session> SessionTable::remove_if(const auth::FamilyId& family,
@@ -187,7 +197,8 @@ std::optional<Session> SessionTable::remove_if(const auth::FamilyId& family,
   const auto node = stripe.records.find(family);
   if (node == stripe.records.end() || !condition(node->second)) return std::nullopt;
   Session removed = describe(*node);
-  agents_.release(node->second.user_agent);
+  texts_.release(node->second.user_agent);
+  if (node->second.profile != nullptr) texts_.release(node->second.profile);
   unlink(users_[user_stripe], *node);
   stripe.records.erase(node);
   size_.fetch_sub(1, std::memory_order_relaxed);
@@ -276,7 +287,10 @@ void SessionTable::for_each(auth::Time now,
   for (const FamilyStripe& stripe : families_) {
     const std::lock_guard lock(stripe.mutex);
     for (const Node& node : stripe.records) {
-      if (node.second.is_open(now)) visit({describe(node), node.second.rotation()});
+      if (!node.second.is_open(now)) continue;
+      const auto* const profile = node.second.profile;
+      visit({describe(node), node.second.rotation(),
+             profile != nullptr ? profile->first : std::string{}});
     }
   }
 }

@@ -27,6 +27,7 @@ namespace proxy::store {
 struct SavedSession {
   Session session;
   auth::FamilyRecord record;
+  std::string profile;
 };
 
 class SessionTable {
@@ -46,6 +47,7 @@ class SessionTable {
   void prove(const auth::FamilyId& family, std::uint64_t generation, auth::Time now,
              const auth::FamilyRules& rules);
   [[nodiscard]] std::optional<Session> find(const auth::FamilyId& family, auth::Time now) const;
+  [[nodiscard]] std::string profile(const auth::FamilyId& family, auth::Time now) const;
   // The session that was open, if it was.
   std::optional<Session> remove(const auth::FamilyId& family, auth::Time now);
   void remove_all();
@@ -94,7 +96,7 @@ class SessionTable {
 
   std::array<FamilyStripe, stripes> families_;
   std::array<UserStripe, stripes> users_;
-  SharedTexts agents_;
+  SharedTexts texts_;  // user agents and profiles
   std::atomic<std::size_t> size_{0};
   std::atomic<std::size_t> next_sweep_{0};
 };

@@ -117,6 +117,26 @@ TYPED_TEST_P(SessionStoreContract, LongUserAgentIsCut) {
   EXPECT_EQ(this->list("alice").at(0).user_agent, std::string(200, 'u'));
 }
 
+TYPED_TEST_P(SessionStoreContract, ProfileIsKeptWhileTheSessionIsOpen) {
+  NewSession wish;
+  wish.family = auth::new_family_id().value();
+  wish.username = "dora";
+  wish.profile = R"({"username":"dora"})" + std::string(3'000, ' ');
+  wish.now = this->now();
+  ASSERT_TRUE(this->await(this->store().create(wish)));
+  const Session other = this->login("alice");
+  const auto profile = [this](const auth::FamilyId& family) {
+    return this->await(this->store().profile(family, this->now())).value();
+  };
+  EXPECT_EQ(profile(wish.family), wish.profile);
+  EXPECT_EQ(this->outcome(wish.family, 0), auth::Outcome::rotated);
+  EXPECT_EQ(profile(wish.family), wish.profile);
+  EXPECT_EQ(profile(other.family), "");
+  EXPECT_EQ(profile(auth::new_family_id().value()), "");
+  ASSERT_TRUE(this->await(this->store().revoke(wish.family, RevokeReason::logout, this->now())));
+  EXPECT_EQ(profile(wish.family), "");
+}
+
 TYPED_TEST_P(SessionStoreContract, UnknownFamilyIsDeadAndNobodys) {
   const Rotated rotated = this->rotate(auth::new_family_id().value(), 0);
   EXPECT_EQ(rotated.rotation.outcome, auth::Outcome::dead);
@@ -458,7 +478,8 @@ TYPED_TEST_P(SessionStoreContract, SessionsOutliveTheThrottlingOfTheirAccount) {
 REGISTER_TYPED_TEST_SUITE_P(
     SessionStoreContract, RotationWithoutAVisitorExtendsNothing, SessionMayHaveLivesOfItsOwn,
     RevokingEverybodyEndsAllAndMeansNoLaterLogin, BucketGivesItsBurstAndThenItsRate,
-    LoginIsFound, LongUserAgentIsCut, UnknownFamilyIsDeadAndNobodys,
+    LoginIsFound, LongUserAgentIsCut, ProfileIsKeptWhileTheSessionIsOpen,
+    UnknownFamilyIsDeadAndNobodys,
     RotationNamesTheUserAndTheGeneration, SameTokenWithinGraceGetsTheSameSuccessor,
     ReuseEndsTheFamilyAndIsPublished, LostAnswerIsReissuedUntilTheSuccessorIsProven,
     ProofOfAnUnknownFamilyIsHarmless, TokenAheadOfTheStoreRepairs, IdleAndAbsoluteEndAreKept,

@@ -49,6 +49,11 @@ net::Task<store::Result<std::optional<store::Session>>> BreakableStore::find(
   if (fails()) co_return outage();
   co_return co_await memory_.find(family, now);
 }
+net::Task<store::Result<std::string>> BreakableStore::profile(const auth::FamilyId& family,
+                                                              auth::Time now) {
+  if (fails()) co_return outage();
+  co_return co_await memory_.profile(family, now);
+}
 net::Task<store::Result<bool>> BreakableStore::revoke(const auth::FamilyId& family,
                                                       store::RevokeReason reason,
                                                       auth::Time now) {

@@ -36,6 +36,8 @@ class BreakableStore final : public store::SessionStore {
   void prove(const auth::FamilyId& family, std::uint64_t generation, auth::Time now) override;
   net::Task<store::Result<std::optional<store::Session>>> find(const auth::FamilyId& family,
                                                                auth::Time now) override;
+  net::Task<store::Result<std::string>> profile(const auth::FamilyId& family,
+                                                auth::Time now) override;
   net::Task<store::Result<bool>> revoke(const auth::FamilyId& family, store::RevokeReason reason,
                                         auth::Time now) override;
   net::Task<store::Result<std::size_t>> revoke_user(std::string_view username,
