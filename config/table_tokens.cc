@@ -128,12 +128,31 @@ Section<Throttle> throttle_keys() {
 
 }  // namespace
 
+namespace {
+
+Section<UsersHttp> users_http_keys() {
+  using T = UsersHttp;
+  return {
+      key("url", &T::url,
+          "Where `{\"username\", \"password\"}` is posted: 200 with `{\"username\", \"email\", "
+          "\"name\", \"groups\"}` is right, 401 and 403 are wrong, all else is 503.")
+          .required(),
+      key("timeout", &T::timeout, "For the whole question; 503 beyond it.")
+          .range(1ms, 1min)
+          .raising("Logins wait that much longer for a service that hangs."),
+  };
+}
+
+}  // namespace
+
 Section<Users> users_keys() {
   using T = Users;
   return {
       file("file", &T::file,
            "Who may log in: a `users.yaml` or an htpasswd file, read again when it changes."),
-      later<T>("http", "Asking the application whether a password is right."),
+      section("http", &T::http, users_http_keys(),
+              "Somebody else who knows whether a password is right; asked about names that `file` "
+              "does not have."),
   };
 }
 

@@ -1,6 +1,9 @@
 // See validate.h. The rules that need no part of their own stand here.
 #include "config/validate.h"
 
+#include <optional>
+#include <string>
+
 #include "config/syntax.h"
 
 namespace config {
@@ -20,15 +23,31 @@ void check_outside(const Config& config, Report& report) {
 }
 
 // fetch() speaks http and https; what follows the authority is passed on as it stands.
+std::optional<HostPort> host_of(const std::string& url) {
+  const auto scheme = url.find("://");
+  const bool known = url.rfind("http://", 0) == 0 || url.rfind("https://", 0) == 0;
+  if (!known || !is_plain_text(url) || url.find_first_of(" #@") != std::string::npos) {
+    return std::nullopt;
+  }
+  const auto rest = url.substr(scheme + 3);
+  return parse_host_port(rest.substr(0, rest.find_first_of("/?")));
+}
+
 void check_tracing(const Config& config, Report& report) {
   const std::string& url = config.tracing.otlp_url;
-  if (url.empty()) { return; }
-  const auto scheme = url.find("://");
-  const auto rest = scheme == std::string::npos ? "" : url.substr(scheme + 3);
-  const auto authority = parse_host_port(rest.substr(0, rest.find('/')));
-  const bool known = url.rfind("http://", 0) == 0 || url.rfind("https://", 0) == 0;
-  if (!known || !authority || !is_plain_text(url) || url.find(' ') != std::string::npos) {
+  if (!url.empty() && !host_of(url)) {
     report.problem("tracing.otlp_url", "must be of the form http://HOST:PORT/v1/traces");
+  }
+}
+
+void check_users_http(const Config& config, Report& report) {
+  const std::string& url = config.users.http.url;
+  if (url.empty()) { return; }
+  const auto host = host_of(url);
+  if (!host) {
+    report.problem("users.http.url", "must be of the form https://HOST:PORT/PATH");
+  } else if (url.rfind("http://", 0) == 0 && !is_loopback(*host)) {
+    report.warning("users.http.url", "passwords travel unencrypted; use https://");
   }
 }
 
@@ -37,6 +56,7 @@ void check_tracing(const Config& config, Report& report) {
 void validate(const Config& config, Report& report) {
   check_outside(config, report);
   validate_listening(config, report);
+  check_users_http(config, report);
   validate_upstreams(config, report);
   validate_answers(config, report);
   validate_browser(config, report);

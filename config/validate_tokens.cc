@@ -14,6 +14,10 @@
 namespace config {
 namespace {
 
+bool has_users(const Config& config) {
+  return !config.users.file.empty() || !config.users.http.url.empty();
+}
+
 constexpr std::array<std::string_view, 13> algorithms{
     "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256",
     "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"};
@@ -163,7 +167,7 @@ void check_trusted_issuers(const Config& config, Report& report) {
       check_algorithm(issuer.algorithms[j], item_key(child_key(section, "algorithms"), j), report);
     }
     check_issuer_keys(issuer, section, report);
-    if (issuer.subject_prefix.empty() && !config.users.file.empty()) {
+    if (issuer.subject_prefix.empty() && has_users(config)) {
       report.warning(section,
                      "has no subject_prefix: its user `admin` is the `admin` of users.file");
     }
@@ -171,7 +175,7 @@ void check_trusted_issuers(const Config& config, Report& report) {
 }
 
 void check_users(const Config& config, Report& report) {
-  if (!config.users.file.empty()) { return; }
+  if (has_users(config)) { return; }
   if (config.tokens.trusted_issuers.empty()) {
     report.problem("users.file", "is required: without users or trusted issuers nobody gets in");
   } else if (!config.endpoints.login.empty()) {
@@ -187,7 +191,7 @@ void check_made_keys(const Config& config, Report& report) {
     report.problem("store.memory.snapshot_file",
                    "needs tokens.access.keys and tokens.refresh.keys: sessions of keys that are "
                    "made at start cannot be taken up again");
-  } else if (!config.users.file.empty()) {
+  } else if (has_users(config)) {
     report.warning("tokens", "has no keys for access or refresh tokens: they are made at start, "
                              "and a restart ends all sessions");
   }

@@ -3,6 +3,7 @@
 
 #include <boost/asio/error.hpp>
 
+#include "auth/bytes.h"
 #include "proxy/body.h"
 #include "proxy/http/guard.h"
 #include "proxy/http/parser.h"
@@ -25,6 +26,11 @@ class Fetch {
         wheel_(net::Poller::of(executor).wheel()),
         request_(std::move(request)),
         began_(wheel_.now_tick()) {}
+
+  // Passwords and secrets are among what is sent.
+  ~Fetch() { auth::cleanse(request_.body); }
+  Fetch(const Fetch&) = delete;
+  Fetch& operator=(const Fetch&) = delete;
 
   net::Task<Fetched> run();
 

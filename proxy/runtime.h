@@ -20,6 +20,7 @@
 #include "proxy/route_table.h"
 #include "proxy/store/session_store.h"
 #include "proxy/telemetry.h"
+#include "proxy/user_service.h"
 #include "proxy/trace.h"
 
 namespace proxy {
@@ -31,6 +32,7 @@ struct Runtime {
   auth::FamilyRules family_rules;
   auth::TokenVerifier verifier;              // our own tokens and those of trusted issuers
   std::shared_ptr<const auth::Users> users;  // replaced with the runtime when the file changes
+  std::shared_ptr<const UserService> user_service;  // null: only `users` know
   store::ThrottleRules throttle;
   http::CookieAttributes refresh_cookie;
   http::CookieAttributes access_cookie;  // its name is stripped even where it is not issued

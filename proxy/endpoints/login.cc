@@ -16,6 +16,7 @@
 #include "proxy/endpoints/fields.h"
 #include "proxy/endpoints/form_guard.h"
 #include "proxy/endpoints/login_form.h"
+#include "proxy/endpoints/password_check.h"
 #include "proxy/endpoints/reply.h"
 #include "proxy/net/address.h"
 
@@ -137,7 +138,8 @@ net::Task<bool> end_previous(const Context& context, const Request& request) {
 
 // The access token is made first: when that fails, no session is left behind.
 net::Task<Reply> open_session(const Context& context, const Request& request,
-                              const auth::User& user, bool ends_with_browser) {
+                              const CheckedPassword& checked, bool ends_with_browser) {
+  const auth::User& user = *checked.user;
   const bool ended = co_await end_previous(context, request);
   if (!ended) co_return unavailable_reply(auth::name(auth::Error::store_unavailable));
 
@@ -159,7 +161,8 @@ net::Task<Reply> open_session(const Context& context, const Request& request,
     co_return token_too_large(context, request, user.username, access->text.size());
   }
 
-  const store::NewSession wish = new_session(context, request, user, *family);
+  store::NewSession wish = new_session(context, request, user, *family);
+  wish.profile = checked.profile;
   const auto session = co_await context.store.create(wish);
   if (!session) {
     audit(context, request,
@@ -204,12 +207,6 @@ net::Task<Reply> refuse(const Context& context, const Request& request,
   co_return reply;
 }
 
-// After the password was tried.
-auth::Error verdict(const auth::User* user, bool is_right) {
-  if (user == nullptr) return auth::Error::unknown_user;
-  return is_right ? auth::Error::disabled_user : auth::Error::wrong_password;
-}
-
 net::Task<Reply> try_login(const Context& context, const Request& request,
                            const LoginAttempt& attempt) {
   const auth::Users& users = *context.runtime.users;
@@ -225,24 +222,20 @@ net::Task<Reply> try_login(const Context& context, const Request& request,
     co_return throttled_reply(*wait);
   }
 
-  // Disabled and unknown users cost a hash as well.
-  std::string hash = user != nullptr ? user->password_hash : users.decoy_hash();
-  const auto is_right = co_await context.hashing.verify(std::move(hash), attempt.password);
-  if (!is_right) {
+  CheckedPassword checked =
+      co_await check_password(context, user, attempt.login, attempt.password);
+  if (!checked.is_known) {
     audit(context, request,
-          {.event = "login", .outcome = "failed", .reason = auth::name(is_right.error()),
+          {.event = "login", .outcome = "failed", .reason = checked.problem,
            .user = known_name});
-    co_return unavailable_reply(auth::name(is_right.error()));
+    co_return unavailable_reply(checked.problem);
   }
-  if (user == nullptr || !*is_right || user->disabled) {
-    const auth::Error why = verdict(user, *is_right);
-    co_return co_await refuse(context, request, keys, user, why);
-  }
+  if (!checked.user) co_return co_await refuse(context, request, keys, user, checked.why);
   // Best effort: a count that stays only makes the throttle stricter.
   (void)co_await context.store.note_login_success(keys, context.now);
   const bool ends_with_browser = attempt.by_form && context.runtime.config.sessions.remember_me &&
                                  !attempt.remember;
-  co_return co_await open_session(context, request, *user, ends_with_browser);
+  co_return co_await open_session(context, request, checked, ends_with_browser);
 }
 
 // The form of the login page, or of a program that plays a browser.

@@ -3,6 +3,7 @@
 #include "proxy/endpoints/renew.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "proxy/endpoints/reply.h"
 
@@ -24,6 +25,27 @@ bool narrow(std::string_view asked, std::vector<std::string>& scopes) {
   }
   scopes = std::move(narrowed);
   return true;
+}
+
+// Whose session it is, as of now.
+struct FoundUser {
+  bool is_known = true;  // false: the store cannot say
+  const auth::User* listed = nullptr;
+  std::optional<auth::User> kept;
+  [[nodiscard]] const auth::User* user() const { return kept ? &*kept : listed; }
+};
+
+// In the users file, which may have changed. Nobody can be asked about a user of users.http without
+// the password, so what the login said goes on to hold.
+net::Task<FoundUser> find_user(const Context& context, const auth::RefreshToken& shown,
+                               const std::string& username) {
+  FoundUser found;
+  found.listed = context.runtime.users->find_username(username);
+  if (found.listed != nullptr || !context.runtime.user_service) co_return found;
+  const auto profile = co_await context.store.profile(shown.family, context.now);
+  found.is_known = profile.has_value();
+  if (profile && !profile->empty()) found.kept = read_user(*profile);
+  co_return found;
 }
 
 // The user is gone or disabled since: so is the session.
@@ -99,7 +121,14 @@ net::Task<Renewal> renew(const Context& context, const Request& request, const R
     audit(context, request, event);
     co_return renewal;
   }
-  const auth::User* user = context.runtime.users->find_username(renewal.username);
+  const FoundUser found = co_await find_user(context, *shown, renewal.username);
+  if (!found.is_known) {
+    renewal.outcome = Renewal::Outcome::unavailable;
+    event.reason = renewal.reason = auth::name(auth::Error::store_unavailable);
+    audit(context, request, event);
+    co_return renewal;
+  }
+  const auth::User* const user = found.user();
   if (user == nullptr || user->disabled) {
     event.reason = renewal.reason = auth::name(user == nullptr ? auth::Error::unknown_user
                                                                : auth::Error::disabled_user);
