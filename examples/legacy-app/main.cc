@@ -178,7 +178,7 @@ int main(int argc, char** argv) {
     std::cerr << "usage: legacy-app [--port PORT]   (default 3000; 0 takes any free port)\n";
     return 2;
   }
-  // It ends in the middle of everything, but it ends: process 1 of a container ignores SIGTERM else.
+  // It ends in the middle of everything, but it ends: process 1 ignores SIGTERM otherwise.
   std::signal(SIGTERM, [](int) { std::_Exit(0); });
   try {
     asio::io_context context;

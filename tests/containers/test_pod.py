@@ -15,6 +15,7 @@ from conftest import ROOT, SLOW, wait_for
 
 sys.path.insert(0, str(ROOT / "tests/chart"))
 from rendering import EXAMPLE, decoded, example_with_dependency, find, objects, template
+from support.client import ProtocolError
 from site_client import (APPLICATION, HEALTH, LISTENER, USER, bearer, log_in, refresh_cookie,
                          request, status, user_seen)
 
@@ -28,7 +29,7 @@ def keys_and_users(chart):
 
 
 def as_config_map(secret):
-    """The same files to a pod; podman 4.3 mounts a Secret's base64 instead of what it stands for."""
+    """The same files to a pod; podman 4.3 mounts a Secret's base64 and not what it stands for."""
     return {"apiVersion": "v1", "kind": "ConfigMap", "data": decoded(secret),
             "metadata": {"name": secret["metadata"]["name"]}}
 
@@ -84,8 +85,8 @@ class Pod:
 
     def terminate(self):
         """What a kubelet does when the pod is deleted."""
-        if not self.native:
-            self.signal(self.sidecar)
+        if not self.native:  # at once with the application's hook, as containers end side by side
+            threading.Thread(target=self.signal, args=[self.sidecar]).start()
         port = self.pre_stop["port"]
         answer = request(("127.0.0.1", port), "GET", self.pre_stop["path"], timeout=20 * SLOW)
         assert answer.status == 200
@@ -148,7 +149,7 @@ class Load:
         while not self.leaving.is_set():
             try:
                 answer = request(LISTENER, "GET", path, headers, timeout=30)
-            except OSError as error:
+            except (OSError, ProtocolError) as error:
                 self.lost.append(repr(error))
                 continue
             if answer.status != 200 or not answer.complete:
