@@ -8,7 +8,7 @@
 namespace proxy {
 namespace {
 
-constexpr std::size_t answer_bytes_max = 16 * 1024;
+constexpr std::size_t user_answer_bytes_max = 16 * 1024;
 constexpr std::size_t name_bytes_max = 256;
 constexpr std::size_t groups_max = 200;
 
@@ -43,12 +43,12 @@ bool take_groups(const auth::Json& member, std::vector<std::string>& groups) {
   return true;
 }
 
-class Place {
+class QuestionPlace {
  public:
-  explicit Place(std::atomic<int>& taken) : taken_(taken), number_(taken.fetch_add(1)) {}
-  ~Place() { taken_.fetch_sub(1); }
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
+  explicit QuestionPlace(std::atomic<int>& taken) : taken_(taken), number_(taken.fetch_add(1)) {}
+  ~QuestionPlace() { taken_.fetch_sub(1); }
+  QuestionPlace(const QuestionPlace&) = delete;
+  QuestionPlace& operator=(const QuestionPlace&) = delete;
   [[nodiscard]] bool is_free() const { return number_ < UserService::questions_max; }
 
  private:
@@ -98,7 +98,7 @@ std::shared_ptr<const UserService> UserService::make(const config::UsersHttp& co
 net::Task<UserService::Answer> UserService::ask(net::Executor executor, std::string login,
                                                 std::string password) const {
   Answer answer;
-  const Place place(questions_);
+  const QuestionPlace place(questions_);
   if (!place.is_free()) {
     answer.problem = "too many logins at once";
     auth::cleanse(password);
@@ -115,7 +115,7 @@ net::Task<UserService::Answer> UserService::ask(net::Executor executor, std::str
   append_member(request.body, "password", password);
   request.body += "}";
   auth::cleanse(password);
-  request.answer_bytes_max = answer_bytes_max;
+  request.answer_bytes_max = user_answer_bytes_max;
   request.timeout = timeout_;
   const Fetched fetched = co_await fetch(executor, std::move(request));
   read_answer(fetched, answer);

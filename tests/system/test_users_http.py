@@ -2,6 +2,7 @@
 within bounds; the session keeps what it said, since nobody can be asked without the password."""
 
 import json
+import threading
 import time
 
 import pytest
@@ -21,6 +22,7 @@ class Service:
         self.url = self.backend.url + "/check?from=gatehouse"
         self.backend.on("*", self.answer)
         self.status, self.body, self.asked = None, None, []
+        self.stopped = threading.Event()
 
     def answer(self, exchange):
         exchange.read_body()
@@ -32,6 +34,14 @@ class Service:
             exchange.reply(200, json.dumps(DORA).encode(), [("Content-Type", "application/json")])
         else:
             exchange.reply(401, b"no")
+
+    def hang(self):
+        """Takes every question and answers none, until it stops."""
+        self.backend.on("*", lambda exchange: (exchange.read_body(), self.stopped.wait(60)))
+
+    def stop(self):
+        self.stopped.set()
+        self.backend.stop()
 
     def say(self, status=None, body=None):
         self.status = status
@@ -46,7 +56,7 @@ def running(start_module):
     gate = start_module(backend, {"users": {"http": {"url": service.url, "timeout": "2s"}},
                                   "tokens": {"refresh": {"grace": "1s"}}})
     yield gate, service, backend
-    service.backend.stop()
+    service.stop()
 
 
 @pytest.fixture
@@ -163,7 +173,7 @@ def test_sessions_survive_a_planned_restart(start):
     gate.stop()
     gate = start(start.backend(), merge_out(changes), directory=directory)
     assert gate.refresh(tokens.refresh).status == 403, "whoever is asked no longer has no users"
-    service.backend.stop()
+    service.stop()
 
 
 def merge_out(changes):
@@ -180,12 +190,12 @@ def test_guessing_is_throttled_as_for_the_file(start):
     assert [gate.try_login(name, "x").status for name in spellings] == [401, 401, 401, 429]
     assert gate.try_login("dora").status == 429, "the right one, too"
     assert len(service.asked) == 3
-    service.backend.stop()
+    service.stop()
 
 
 def test_a_service_that_hangs_costs_its_timeout_and_nothing_else(start):
     service = Service()
-    service.backend.on("*", lambda exchange: exchange.read_body())
+    service.hang()
     gate = start(start.backend(), {"users": {"http": {"url": service.url, "timeout": "300ms"}}})
     bearer = gate.bearer("alice")
     began = time.monotonic()
@@ -193,19 +203,19 @@ def test_a_service_that_hangs_costs_its_timeout_and_nothing_else(start):
                    [lambda: gate.get("/x", bearer).status] * 4)
     assert answers == [503] * 8 + [200] * 4
     assert time.monotonic() - began > 0.29
-    service.backend.stop()
+    service.stop()
     assert gate.try_login("dora").status == 503, "nobody listens"
     assert gate.try_login("alice").status == 200
 
 
 def test_only_so_many_are_asked_at_once(start):
     service = Service()
-    service.backend.on("*", lambda exchange: exchange.read_body())
+    service.hang()
     gate = start(start.backend(), {"users": {"http": {"url": service.url, "timeout": "2s"}}})
     assert spin([lambda: gate.try_login("dora").status] * 48) == [503] * 48
     assert len(service.backend.requests) <= 32
     gate.wait_for_log("too many logins at once")
-    service.backend.stop()
+    service.stop()
 
 
 def test_a_gatehouse_without_a_users_file(start):
@@ -213,7 +223,7 @@ def test_a_gatehouse_without_a_users_file(start):
     gate = start(start.backend(), {"users": {"file": None, "http": {"url": service.url}}})
     assert gate.login("dora").claims()["sub"] == "dora"
     assert gate.try_login("alice").status == 401
-    service.backend.stop()
+    service.stop()
 
 
 def test_files_users_are_not_the_services(start):
@@ -223,4 +233,4 @@ def test_files_users_are_not_the_services(start):
     refresh = gate.login("alice").refresh
     gate.write_users([user for user in USERS if user["username"] != "alice"])
     gate.wait_for(lambda: gate.refresh(refresh).status == 403, "the end of alice's session")
-    service.backend.stop()
+    service.stop()
