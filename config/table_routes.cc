@@ -159,7 +159,8 @@ Section<Endpoints> endpoint_keys() {
       endpoint("auth", &T::auth,
                "Where `trusted_proxies` ask what to do with a request: `/.gatehouse/auth` for "
                "nginx, Traefik, Caddy, HAProxy and Apache, and below it `/envoy`."),
-      later<T>("session_js", "A script that keeps a page's session alive.", "false"),
+      endpoint("session_js", &T::session_js,
+               "A script that keeps a page's session alive, such as `/session.js`."),
   };
 }
 

@@ -81,6 +81,10 @@ void validate_browser(const Config& config, Report& report) {
   }
   check_pages(browser.pages, report);
   check_app_cookies(config, report);
+  const auto& endpoints = config.endpoints;
+  if (!endpoints.session_js.empty() && (endpoints.token.empty() || endpoints.session.empty())) {
+    report.problem("endpoints.session_js", "needs endpoints.token and endpoints.session");
+  }
   if (!browser.enabled) { return; }
   if (config.tokens.refresh.delivery == Delivery::body) {
     report.problem("browser.enabled",

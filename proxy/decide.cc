@@ -35,6 +35,7 @@ Endpoint endpoint_at(const config::Endpoints& paths, std::string_view path) {
   if (is(paths.jwks)) return Endpoint::jwks;
   if (is(paths.session)) return Endpoint::session;
   if (is(paths.userinfo)) return Endpoint::userinfo;
+  if (is(paths.session_js)) return Endpoint::session_js;
   if (is(paths.sessions)) return Endpoint::sessions;
   if (!paths.sessions.empty() && path.size() > paths.sessions.size() + 1 &&
       path.starts_with(paths.sessions) && path[paths.sessions.size()] == '/' &&
@@ -152,8 +153,11 @@ bool renews(const DecisionContext& context, const http::RequestHead& head, const
             const Verified& verified, Decision& decision) {
   if (shown.refresh_token.empty() || context.has_renewed) return false;
   if (verified.token && !is_due(context, head, *verified.token->principal)) return false;
-  // A session that is over stays so.
-  if (!verified.token && verified.error == auth::Error::revoked) return false;
+  // A session that is over stays so, and a store out of reach makes no token.
+  if (!verified.token && (verified.error == auth::Error::revoked ||
+                          verified.error == auth::Error::store_unavailable)) {
+    return false;
+  }
   decision.kind = Decision::Kind::renew;
   decision.refresh_token = shown.refresh_token;
   decision.may_go_on = verified.token != nullptr;
@@ -164,7 +168,10 @@ bool renews(const DecisionContext& context, const http::RequestHead& head, const
 // WebSocket is one, since its handshake is a GET that any page may send.
 bool is_forged(const http::RequestHead& head, const Runtime& runtime, const Route& route) {
   if (!route.checks_origin) return false;
-  if (!endpoints::is_unsafe(head.method) && !head.wants_websocket) return false;
+  // Another proxy that asks about a handshake keeps its Upgrade to itself.
+  const bool is_handshake =
+      head.wants_websocket || head.find(HeaderId::sec_websocket_key) != nullptr;
+  if (!endpoints::is_unsafe(head.method) && !is_handshake) return false;
   return !endpoints::is_same_origin(runtime, head);
 }
 
@@ -331,6 +338,7 @@ bool looks_at_session(Endpoint endpoint, const http::RequestHead& head) {
     case Endpoint::token:
     case Endpoint::logout:
     case Endpoint::jwks:
+    case Endpoint::session_js:
       return false;
     case Endpoint::login:
       return !endpoints::is_unsafe(head.method);

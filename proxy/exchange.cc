@@ -126,6 +126,8 @@ net::Task<Reply> call(const endpoints::Context& context, const endpoints::Reques
       co_return co_await endpoints::sessions(context, request);
     case Endpoint::jwks:
       co_return co_await endpoints::jwks(context, request);
+    case Endpoint::session_js:
+      co_return co_await endpoints::session_script(context, request);
     case Endpoint::auth:  // answered where questions are read
     case Endpoint::none:
       break;

@@ -7,10 +7,10 @@ namespace proxy {
 namespace {
 
 // In the order of endpoints::Endpoint; the first: refused before a rule was found.
-constexpr std::array<std::string_view, 9> endpoint_labels{
+constexpr std::array<std::string_view, 10> endpoint_labels{
     "none", "endpoint:login", "endpoint:token", "endpoint:logout",
     "endpoint:session", "endpoint:userinfo", "endpoint:sessions", "endpoint:jwks",
-    "endpoint:auth"};
+    "endpoint:auth", "endpoint:session_js"};
 
 }  // namespace
 

@@ -34,7 +34,7 @@ label{display:block;font-weight:600;margin:0 0 .25rem}
 input[type=text],input[type=password]{width:100%;font:inherit;color:inherit;background:var(--card);
 border:1px solid var(--line);border-radius:.375rem;padding:.625rem .75rem;margin:0 0 1.125rem}
 .check{display:flex;gap:.625rem;align-items:center;font-weight:400;margin:0 0 1.25rem}
-.check input{width:1.25rem;height:1.25rem;margin:0;accent-color:var(--accent)}
+.check input{flex:none;width:1.25rem;height:1.25rem;margin:0;accent-color:var(--accent)}
 button,.button{display:block;width:100%;font:inherit;font-weight:600;text-align:center;
 text-decoration:none;color:var(--ink);background:var(--accent);border:1px solid transparent;
 border-radius:.375rem;padding:.6875rem 1rem;cursor:pointer}

@@ -112,6 +112,8 @@ std::string_view endpoint_name(endpoints::Endpoint endpoint) {
       return "jwks";
     case endpoints::Endpoint::auth:
       return "auth";
+    case endpoints::Endpoint::session_js:
+      return "session_js";
     case endpoints::Endpoint::none:
       break;
   }

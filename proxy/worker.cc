@@ -10,6 +10,7 @@
 #include "proxy/exchange.h"
 #include "proxy/net/listen.h"
 #include "proxy/net/timer.h"
+#include "proxy/session_watch.h"
 #include "proxy/net/until_memory.h"
 
 namespace proxy {
@@ -73,6 +74,7 @@ void Worker::keep_ticking() {
     report("the housekeeping of a worker was interrupted for lack of memory");
   };
   boost::asio::co_spawn(*loop_, tick_loop(), go_on);
+  boost::asio::co_spawn(*loop_, watch_session_streams(state_), go_on);
 }
 
 void Worker::keep_accepting(Listener& listener) {

@@ -54,6 +54,7 @@ struct SessionStream : boost::intrusive::list_base_hook<> {
   // It ends itself once it is woken up: what is being written goes out to its end first.
   bool ends_itself = false;
   bool revoked = false;
+  auth::Time check_at{};  // when its session may be over; the first time at once
 };
 
 struct WorkerState {

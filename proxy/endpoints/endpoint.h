@@ -20,7 +20,8 @@ namespace proxy::endpoints {
 
 enum class Endpoint : std::uint8_t {
   none, login, token, logout, session, userinfo, sessions, jwks,
-  auth  // about another request (proxy/question.h)
+  auth,  // about another request (proxy/question.h)
+  session_js
 };
 
 // Our own endpoints take at most this much; 413 beyond it, decided before the body is read.
@@ -56,6 +57,8 @@ struct Request {
 [[nodiscard]] net::Task<Reply> userinfo(const Context& context, const Request& request);
 [[nodiscard]] net::Task<Reply> sessions(const Context& context, const Request& request);
 [[nodiscard]] net::Task<Reply> jwks(const Context& context, const Request& request);
+// The script that keeps a page's session alive.
+[[nodiscard]] net::Task<Reply> session_script(const Context& context, const Request& request);
 
 // Session administration on the admin listener (proxy/admin.cc routes to it):
 //   GET    /sessions?user=NAME        the user's open sessions

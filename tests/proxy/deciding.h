@@ -105,6 +105,7 @@ inline std::string_view name_of(endpoints::Endpoint endpoint) {
     case Endpoint::sessions: return "sessions";
     case Endpoint::jwks: return "jwks";
     case Endpoint::auth: return "auth";
+    case Endpoint::session_js: return "session_js";
     case Endpoint::none: break;
   }
   return "none";

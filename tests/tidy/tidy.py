@@ -36,7 +36,7 @@ LEVELS = {
     "proxy/worker_state": 7,
     "proxy/upstream_request": 8, "proxy/route_answers": 8, "proxy/health": 8,
     "proxy/forward_auth": 8,
-    "proxy/upstream_watch": 8,
+    "proxy/upstream_watch": 8, "proxy/session_watch": 8,
     "proxy/forward": 9,
     "proxy/exchange": 10,
     "proxy/worker": 11,
