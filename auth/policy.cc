@@ -59,11 +59,13 @@ std::string join(const std::vector<std::string>& list, char separator) {
 
 }  // namespace
 
-Result<void> authorize(const Principal& principal, const Requirement& requirement) {
+Result<void> authorize(const Principal& principal, const Requirement& requirement,
+                       std::string_view certificate_subject) {
   if (!holds_any(principal.groups, requirement.groups)) return Error::insufficient_groups;
   if (!holds_any(principal.scopes, requirement.scopes)) return Error::insufficient_scope;
   for (const auto& [claim, values] : requirement.claims) {
     const bool held = std::any_of(values.begin(), values.end(), [&, &name = claim](const auto& v) {
+      if (name == certificate_claim) return !v.empty() && v == certificate_subject;
       return has_claim(principal, name, v);
     });
     if (!held) return Error::insufficient_claims;

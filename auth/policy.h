@@ -45,8 +45,14 @@ struct Requirement {
   std::map<std::string, std::vector<std::string>> claims;
 };
 
+// The name under which a requirement asks for the subject of the client's certificate. No token can
+// say what it is: it belongs to the connection.
+inline constexpr std::string_view certificate_claim = "client_certificate";
+
 // All parts must hold. Errors: insufficient_groups, insufficient_scope, insufficient_claims.
-[[nodiscard]] Result<void> authorize(const Principal& principal, const Requirement& requirement);
+// `certificate_subject` is that of the connection's verified client certificate; empty: none.
+[[nodiscard]] Result<void> authorize(const Principal& principal, const Requirement& requirement,
+                                     std::string_view certificate_subject = {});
 
 // A value of the principal by claim name ("sub", "email", "groups" joined by commas, ...); empty
 // when it has none.

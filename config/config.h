@@ -39,8 +39,32 @@ struct Secret {
   [[nodiscard]] bool empty() const { return value.empty() && file.empty(); }
 };
 
+enum class ClientAuth { none, optional, required };
+enum class TlsVersion { v1_2, v1_3 };
+
+struct Certificate {
+  std::string certificate_file;  // PEM: the certificate, then its chain
+  std::string key_file;
+  std::string ocsp_file;         // empty: nothing is stapled
+  Location at;
+};
+
+struct ListenerTls {
+  std::string certificate_file;  // one certificate, written short
+  std::string key_file;
+  std::string ocsp_file;
+  std::vector<Certificate> certificates;  // or several; SNI chooses, the first one is the default
+  TlsVersion min_version = TlsVersion::v1_2;
+  std::string client_ca_file;
+  std::optional<ClientAuth> client_auth;  // loading sets it: required with a client_ca_file
+  std::vector<std::string> ticket_key_files;  // empty: keys of our own, which no replica shares
+  Location at;
+};
+
 struct Listener {
   std::string address;  // "0.0.0.0:8080", "[::]:8080" or "unix:/run/gatehouse.sock"
+  std::optional<ListenerTls> tls;
+  bool proxy_protocol = false;  // every connection of a trusted proxy begins with its header
   Location at;
 };
 
@@ -87,6 +111,15 @@ struct Ejection {
   Percent max_percent{50};                 // of the endpoints; never the last one
 };
 
+// TLS as a client.
+struct ClientTls {
+  std::string ca_file;           // empty: the system's roots
+  std::string server_name;       // empty: the host of the address
+  std::string certificate_file;  // ours; empty: none
+  std::string key_file;
+  Location at;
+};
+
 struct Upstream {
   std::string name;
   std::vector<std::string> endpoints;        // "http://127.0.0.1:3000"
@@ -99,6 +132,7 @@ struct Upstream {
   std::optional<HealthCheck> health_check;
   Ejection ejection;
   Percent retry_budget{20};                  // of the requests under way
+  std::optional<ClientTls> tls;              // for https endpoints; without it the defaults hold
   milliseconds connect_timeout{5'000};
   milliseconds response_timeout{60'000};     // from the end of the request to the response head
   milliseconds stream_idle_timeout{300'000}; // between two reads of a body or a stream
@@ -206,6 +240,7 @@ struct Key {
   std::string public_key_file;  // public PEM or certificate: verifies only
   Secret secret;                // HS*
   std::string jwks_file;        // trusted issuers only
+  std::string jwks_url;         // trusted issuers only; fetched at start and every few minutes
   Location at;
 };
 
@@ -381,6 +416,7 @@ struct Limits {
   std::uint32_t header_count = 100;
   std::uint64_t request_body = 0;          // bytes of one body; 0: unlimited (bodies are streamed)
   std::uint32_t connections = 10'000;      // client connections of the whole process
+  std::uint32_t pending = 0;               // requests under way, shared out to the workers; 0: any
 };
 
 struct Timeouts {
@@ -388,6 +424,7 @@ struct Timeouts {
   milliseconds keep_alive{75'000};    // idle between two requests
   milliseconds request_body{30'000};  // without a byte of progress
   milliseconds write{60'000};         // without a byte of progress towards the client
+  milliseconds tls_handshake{5'000};  // and as long before it for a PROXY protocol header
 };
 
 struct Drain {

@@ -173,6 +173,25 @@ template <typename T, typename E>
   return field;
 }
 
+// The same, where another key says what it is by default.
+template <typename T, typename E>
+[[nodiscard]] Field<T> choice(const char* name, std::optional<E> T::*member, const char* meaning) {
+  auto field = make_field<T>(
+      name, Kind::choice, meaning,
+      [member](Reader& reader, const Node& node, const std::string& path, const Description& about,
+               T& object) {
+        const auto index = read_choice(reader, node, path, about);
+        if (index) { object.*member = static_cast<E>(*index); }
+      },
+      [member](const T& object) {
+        if (!(object.*member)) { return Node{}; }
+        const auto index = static_cast<std::size_t>(*(object.*member));
+        return Node::scalar(std::string(Words<E>::list[index]), true);
+      });
+  field.about.choices = words_of<E>();
+  return field;
+}
+
 // The name of a file, made independent of the directory the program was started in.
 template <typename T>
 [[nodiscard]] Field<T> file(const char* name, std::string T::*member, const char* meaning) {
@@ -181,6 +200,25 @@ template <typename T>
       [member](Reader& reader, const Node& node, const std::string& path, const Description&,
                T& object) { read_file_name(reader, node, path, object.*member); },
       [member](const T& object) { return write(object.*member); });
+}
+
+// Several of them.
+template <typename T>
+[[nodiscard]] Field<T> files(const char* name, std::vector<std::string> T::*member,
+                             const char* meaning) {
+  auto field = make_field<T>(
+      name, Kind::list, meaning,
+      [member](Reader& reader, const Node& node, const std::string& path, const Description&,
+               T& object) {
+        if (!is_list(reader, node, path)) { return; }
+        for (std::size_t i = 0; i < node.items.size(); ++i) {
+          read_file_name(reader, node.items[i], item_key(path, i),
+                         (object.*member).emplace_back());
+        }
+      },
+      [member](const T& object) { return write(object.*member); });
+  field.about.element = Kind::file;
+  return field;
 }
 
 // What is printed instead of a secret. Too short to be one.

@@ -43,6 +43,11 @@ void derive_defaults(Config& config) {
   if (!config.cookies.secure) {
     config.cookies.secure = config.external_url.rfind("http://", 0) != 0;
   }
+  for (auto& listener : config.listeners) {
+    if (!listener.tls || listener.tls->client_auth) { continue; }
+    listener.tls->client_auth =
+        listener.tls->client_ca_file.empty() ? ClientAuth::none : ClientAuth::required;
+  }
   for (auto& route : config.routes) {
     if (route.name.empty()) { route.name = default_name(route); }
     if (route.upstream.empty() && !config.upstreams.empty()) {

@@ -224,22 +224,21 @@ std::string check_upstream_endpoint(std::string_view endpoint) {
   constexpr std::string_view unix_mark = "unix:";
   constexpr std::string_view http_mark = "http://";
   constexpr std::string_view https_mark = "https://";
-  if (endpoint.substr(0, https_mark.size()) == https_mark) {
-    return "https:// is not supported yet; only http:// and unix: are";
-  }
   if (endpoint.substr(0, unix_mark.size()) == unix_mark) {
     return check_unix_path(endpoint.substr(unix_mark.size()));
   }
-  if (endpoint.substr(0, http_mark.size()) != http_mark) {
-    return "takes http://host:port or unix:/path";
+  const bool is_https = endpoint.substr(0, https_mark.size()) == https_mark;
+  if (!is_https && endpoint.substr(0, http_mark.size()) != http_mark) {
+    return "takes http://host:port, https://host:port or unix:/path";
   }
-  const auto authority = endpoint.substr(http_mark.size());
+  const auto authority = endpoint.substr(is_https ? https_mark.size() : http_mark.size());
   if (authority.find_first_of("/?#") != std::string_view::npos) {
     return "takes no path: requests keep their own";
   }
   if (authority.find('@') != std::string_view::npos) { return "takes no user or password"; }
   const auto parsed = parse_host_port(authority);
-  return parsed && parsed->port != "0" ? "" : "takes http://host:port or unix:/path";
+  if (parsed && parsed->port != "0") { return ""; }
+  return "takes http://host:port, https://host:port or unix:/path";
 }
 
 std::string check_origin(std::string_view url) {

@@ -2,11 +2,55 @@
 // they may ask.
 #include "config/table_sections.h"
 
+#include <array>
+#include <string_view>
+
 namespace config {
+
+template <>
+struct Words<ClientAuth> {
+  static constexpr std::array<std::string_view, 3> list{"none", "optional", "required"};
+};
+template <>
+struct Words<TlsVersion> {
+  static constexpr std::array<std::string_view, 2> list{"1.2", "1.3"};
+};
 
 namespace {
 
 using namespace std::chrono_literals;
+
+Section<Certificate> certificate_keys() {
+  using T = Certificate;
+  return {
+      file("certificate_file", &T::certificate_file,
+           "The certificate and behind it its chain, PEM; re-read when it changes.").required(),
+      file("key_file", &T::key_file, "The certificate's private key, PEM.").required(),
+      file("ocsp_file", &T::ocsp_file, "An OCSP answer to staple, DER."),
+  };
+}
+
+Section<ListenerTls> tls_keys() {
+  using T = ListenerTls;
+  return {
+      file("certificate_file", &T::certificate_file,
+           "The certificate and behind it its chain, PEM; re-read when it changes."),
+      file("key_file", &T::key_file, "The certificate's private key, PEM."),
+      file("ocsp_file", &T::ocsp_file, "An OCSP answer to staple, DER."),
+      list("certificates", &T::certificates, certificate_keys(),
+           "Instead of those: several certificates. The name that the client asks for (SNI) "
+           "chooses, wildcards included; the first one is for all others."),
+      choice("min_version", &T::min_version, "The oldest version that is spoken."),
+      file("client_ca_file", &T::client_ca_file,
+           "Who issues the certificates of clients, PEM; re-read when it changes."),
+      choice("client_auth", &T::client_auth,
+             "Whether clients are asked for a certificate, and whether they need one.")
+          .by_default("`required` with `client_ca_file`, else `none`"),
+      files("ticket_key_files", &T::ticket_key_files,
+            "Keys of session tickets that replicas share, 48 or 80 random bytes each, as nginx has "
+            "them; the first one seals. Without them each process has its own, renewed hourly."),
+  };
+}
 
 }  // namespace
 
@@ -16,9 +60,11 @@ Section<Listener> listener_keys() {
       key("address", &T::address,
           "Where to accept clients: an IP address with a port, or `unix:` and an absolute path.")
           .required(),
-      later<T>("tls", "Certificates, client certificates and protocol versions of this listener."),
-      later<T>("proxy_protocol", "Take the client's address from a PROXY protocol header.",
-               "false"),
+      section("tls", &T::tls, tls_keys(),
+              "Certificates, client certificates and protocol versions of this listener."),
+      key("proxy_protocol", &T::proxy_protocol,
+          "Every connection begins with a PROXY protocol header (version 1 or 2) that tells the "
+          "client's address; only `trusted_proxies` may connect."),
   };
 }
 
@@ -58,7 +104,11 @@ Section<Limits> limit_keys() {
           .range(1, 10'000'000)
           .raising("Two descriptors and up to 50 KiB each while busy."),
       later<T>("memory", "A bound on the memory of all buffers."),
-      later<T>("pending", "A bound on requests in progress."),
+      key("pending", &T::pending,
+          "Requests under way in the whole process, 0 is unlimited; 503 with `Retry-After` beyond "
+          "it. Each worker has its share.")
+          .range(0, 10'000'000)
+          .raising("Up to 50 KiB each."),
   };
 }
 
@@ -77,7 +127,10 @@ Section<Timeouts> timeout_keys() {
       key("write", &T::write, "Without a byte of progress towards the client.")
           .range(1ms, day)
           .raising("Slow clients hold the application's connections that much longer."),
-      later<T>("tls_handshake", "How long a TLS handshake may take."),
+      key("tls_handshake", &T::tls_handshake,
+          "How long a client's TLS handshake may take, and its PROXY protocol header before it.")
+          .range(1ms, 1h)
+          .raising("Clients that stall hold their connections that much longer."),
   };
 }
 

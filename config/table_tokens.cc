@@ -44,14 +44,17 @@ Section<Key> refresh_key_keys() {
 Section<Key> issuer_key_keys() {
   using T = Key;
   return {
-      key("kid", &T::kid, "The key's name in the issuer's tokens; not with `jwks_file`."),
+      key("kid", &T::kid, "The key's name in the issuer's tokens; not with a key set."),
       key("algorithm", &T::algorithm, "What the key signs with.")
           .by_default("the one algorithm in `algorithms`"),
       file("public_key_file", &T::public_key_file, "Public key or certificate (PEM)."),
       secret("secret", &T::secret, "The shared secret of an HS algorithm, at least 32 bytes."),
       secret_file("secret_file", &T::secret, "Holds the shared secret of an HS algorithm."),
       file("jwks_file", &T::jwks_file, "A JSON Web Key Set with the issuer's public keys."),
-      later<T>("jwks_url", "Fetching the issuer's public keys."),
+      key("jwks_url", &T::jwks_url,
+          "Where the issuer publishes its key set: `https://`, or `http://` on this machine. "
+          "Fetched at start, every 5 minutes, and for an unknown kid once a minute at most; the "
+          "last good keys stay."),
   };
 }
 

@@ -70,14 +70,28 @@ Section<IdentityHeader> header_keys() {
   };
 }
 
+Section<ClientTls> client_tls_keys() {
+  using T = ClientTls;
+  return {
+      file("ca_file", &T::ca_file,
+           "Who may issue the other side's certificate, PEM; without it the system's authorities."),
+      key("server_name", &T::server_name,
+          "The name that the certificate has to be for, and that is asked for (SNI).")
+          .by_default("the host of the address"),
+      file("certificate_file", &T::certificate_file,
+           "A certificate of our own to show, with its chain, PEM."),
+      file("key_file", &T::key_file, "Its private key, PEM."),
+  };
+}
+
 }  // namespace
 
 Section<Upstream> upstream_keys() {
   using T = Upstream;
   return {
       key("endpoints", &T::endpoints,
-          "Where the application listens: `http://host:port` or `unix:/path`, one or several; "
-          "`https://` is not supported yet. Every address of a host name is one endpoint.")
+          "Where the application listens: `http://host:port`, `https://host:port` or `unix:/path`, "
+          "one or several. Every address of a host name is one endpoint.")
           .required(),
       choice("balance", &T::balance,
              "Which endpoint is next: each in turn, or the one with the fewest requests under "
@@ -128,7 +142,8 @@ Section<Upstream> upstream_keys() {
       key("retry_budget", &T::retry_budget,
           "How many of the requests under way may be retries of a route's `retry`; three may in "
           "any case."),
-      later<T>("tls", "TLS towards the application."),
+      section("tls", &T::tls, client_tls_keys(),
+              "How `https://` endpoints are verified, and what we show them."),
   };
 }
 

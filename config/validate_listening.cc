@@ -44,8 +44,51 @@ void check_addresses(const Config& config, Report& report) {
   }
 }
 
+void check_certificates(const ListenerTls& tls, const std::string& key, Report& report) {
+  const bool is_short = !tls.certificate_file.empty() || !tls.key_file.empty();
+  if (is_short && !tls.certificates.empty()) {
+    report.problem(child_key(key, "certificates"),
+                   "is set beside certificate_file; put all of them into the list");
+  }
+  if (!is_short && tls.certificates.empty()) {
+    report.problem(key, "needs certificate_file and key_file, or certificates");
+  }
+  if (is_short && tls.certificate_file.empty()) {
+    report.problem(child_key(key, "certificate_file"), "is required beside key_file");
+  }
+  if (is_short && tls.key_file.empty()) {
+    report.problem(child_key(key, "key_file"), "is required beside certificate_file");
+  }
+  if (!tls.ocsp_file.empty() && !is_short) {
+    report.problem(child_key(key, "ocsp_file"), "belongs to a certificate_file beside it");
+  }
+}
+
+void check_listener(const Config& config, std::size_t index, Report& report) {
+  const Listener& listener = config.listeners[index];
+  const auto key = item_key("listeners", index);
+  const bool is_unix = listener.address.rfind("unix:", 0) == 0;
+  if (listener.proxy_protocol && config.trusted_proxies.empty() && !is_unix) {
+    report.problem(child_key(key, "proxy_protocol"),
+                   "needs trusted_proxies: who may say what the client's address is");
+  }
+  if (!listener.tls) { return; }
+  const auto tls = child_key(key, "tls");
+  check_certificates(*listener.tls, tls, report);
+  const auto auth = listener.tls->client_auth.value_or(ClientAuth::none);
+  if (auth != ClientAuth::none && listener.tls->client_ca_file.empty()) {
+    report.problem(child_key(tls, "client_auth"), "needs a client_ca_file");
+  }
+  if (listener.tls->client_auth == ClientAuth::none && !listener.tls->client_ca_file.empty()) {
+    report.problem(child_key(tls, "client_ca_file"), "has no effect with `client_auth: none`");
+  }
+}
+
 }  // namespace
 
-void validate_listening(const Config& config, Report& report) { check_addresses(config, report); }
+void validate_listening(const Config& config, Report& report) {
+  check_addresses(config, report);
+  for (std::size_t i = 0; i < config.listeners.size(); ++i) { check_listener(config, i, report); }
+}
 
 }  // namespace config

@@ -33,7 +33,7 @@ bool is_symmetric(const std::string& algorithm) { return algorithm.rfind("HS", 0
 
 int sources(const Key& key) {
   return int{!key.key_file.empty()} + int{!key.public_key_file.empty()} +
-         int{!key.secret.empty()} + int{!key.jwks_file.empty()};
+         int{!key.secret.empty()} + int{!key.jwks_file.empty()} + int{!key.jwks_url.empty()};
 }
 
 bool can_sign(const Key& key) { return !key.key_file.empty() || !key.secret.empty(); }
@@ -62,11 +62,30 @@ void check_source(const Key& key, const std::string& algorithm, const std::strin
     report.problem(name, std::string("needs exactly one of ") + choices);
     return;
   }
-  if (!is_algorithm(algorithm) || !key.jwks_file.empty()) { return; }
+  if (!is_algorithm(algorithm) || !key.jwks_file.empty() || !key.jwks_url.empty()) { return; }
   if (is_symmetric(algorithm) && key.secret.empty()) {
     report.problem(name, algorithm + " takes a secret_file");
   } else if (!is_symmetric(algorithm) && !key.secret.empty()) {
     report.problem(name, algorithm + " takes a key in PEM, not a secret");
+  }
+}
+
+// Whoever can change the set on its way can be anybody: https, or this machine.
+void check_jwks_url(const std::string& url, const std::string& name, Report& report) {
+  constexpr const char* expected = "takes a URL such as https://idp.example.com/jwks.json";
+  const auto mark = url.find("://");
+  const auto scheme = url.substr(0, mark);
+  if (mark == std::string::npos || (scheme != "https" && scheme != "http") ||
+      !is_plain_text(url) || url.find_first_of(" #\\\"<>") != std::string::npos) {
+    report.problem(name, expected);
+    return;
+  }
+  const auto end = url.find_first_of("/?", mark + 3);
+  const auto host = parse_host_port(url.substr(mark + 3, end - (mark + 3)));
+  if (!host || host->port == "0") {
+    report.problem(name, expected);
+  } else if (scheme == "http" && !is_loopback(*host)) {
+    report.problem(name, "takes http:// for this machine only (127.0.0.1, ::1 or localhost)");
   }
 }
 
@@ -136,9 +155,11 @@ void check_issuer_keys(const TrustedIssuer& issuer, const std::string& section, 
                                ? issuer.algorithms.front()
                                : key.algorithm;
     check_algorithm(key.algorithm, name + ".algorithm", report);
-    check_source(key, algorithm, name, "public_key_file, secret_file and jwks_file", report);
-    if (!key.jwks_file.empty()) {
-      if (!key.kid.empty()) { report.problem(name + ".kid", "stands in the jwks_file"); }
+    check_source(key, algorithm, name, "public_key_file, secret_file, jwks_file and jwks_url",
+                 report);
+    if (!key.jwks_url.empty()) { check_jwks_url(key.jwks_url, name + ".jwks_url", report); }
+    if (!key.jwks_file.empty() || !key.jwks_url.empty()) {
+      if (!key.kid.empty()) { report.problem(name + ".kid", "stands in the key set"); }
     } else if (algorithm.empty()) {
       report.problem(name + ".algorithm",
                      "is required unless `algorithms` of the issuer names exactly one");

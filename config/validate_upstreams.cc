@@ -54,6 +54,18 @@ void check_health(const Upstream& upstream, const std::string& key, Report& repo
   check_host(check.host, child_key(name, "host"), report);
 }
 
+void check_tls(const Upstream& upstream, const std::string& key, Report& report) {
+  if (!upstream.tls) { return; }
+  const auto name = child_key(key, "tls");
+  const bool has_https = std::any_of(
+      upstream.endpoints.begin(), upstream.endpoints.end(),
+      [](const std::string& endpoint) { return endpoint.rfind("https://", 0) == 0; });
+  if (!has_https) { report.problem(name, "has no effect without an https:// endpoint"); }
+  if (upstream.tls->certificate_file.empty() != upstream.tls->key_file.empty()) {
+    report.problem(name, "needs certificate_file and key_file together");
+  }
+}
+
 }  // namespace
 
 void validate_upstreams(const Config& config, Report& report) {
@@ -70,6 +82,7 @@ void validate_upstreams(const Config& config, Report& report) {
     check_endpoints(upstream, key, report);
     check_host(upstream.host, child_key(key, "host"), report);
     check_health(upstream, key, report);
+    check_tls(upstream, key, report);
     if (upstream.ejection.max_time < upstream.ejection.base_time) {
       report.problem(child_key(key, "ejection.max_time"), "must not be below base_time");
     }

@@ -88,7 +88,8 @@ Client client_of(const Runtime& runtime, const Peer& peer, const http::RequestHe
   Client client;
   client.address = peer.text;
   client.forwarding.peer = peer.text;
-  client.forwarding.scheme = "http";
+  client.forwarding.scheme = peer.is_secured ? "https" : "http";
+  client.forwarding.certificate = peer.certificate_text;
   client.forwarding.host = head.authority;
   client.forwarding.port = peer.local_port;
   const ForwardedFields fields = forwarded_fields(head);

@@ -19,6 +19,9 @@ struct Peer {
   net::Address address;
   std::string_view text;        // "192.0.2.7"; "unix" for unix sockets
   std::string_view local_port;  // of the listener
+  bool is_secured = false;      // by TLS that ends here
+  std::string_view certificate_subject;  // of a verified client certificate; empty: none
+  std::string_view certificate_text;     // the same in Envoy's form
 };
 
 struct Client {

@@ -18,6 +18,9 @@ using std::chrono::milliseconds;
 // client, short enough that ten thousand idle ones hold none.
 constexpr milliseconds parked_after{1'000};
 constexpr milliseconds finish_timeout{5'000};
+// The slowest body: 256 bytes a second over half a minute (SECURITY X-12).
+constexpr std::int64_t body_window = std::chrono::seconds{30} / net::Wheel::tick_length;
+constexpr std::uint64_t body_window_bytes_min = 30 * 256;
 constexpr std::size_t finish_bytes_max = 64 * 1024;
 constexpr milliseconds linger_timeout{2'000};
 
@@ -31,19 +34,25 @@ bool is_cancelled(const boost::system::error_code& error) {
 
 }  // namespace
 
-Connection::Connection(WorkerState& worker, std::unique_ptr<net::Stream> stream, Role role,
-                       const net::Address& peer, std::string peer_text, std::string local_port)
+Connection::Connection(WorkerState& worker, std::unique_ptr<net::Stream> stream, ListenerId id,
+                       ListenerSetupPtr listener, const net::Address& peer, std::string peer_text)
     : worker_(worker),
       stream_(std::move(stream)),
-      role_(role),
+      listener_id_(id),
+      listener_(std::move(listener)),
       peer_address_(peer),
-      peer_text_(std::move(peer_text)),
-      local_port_(std::move(local_port)) {}
+      peer_text_(std::move(peer_text)) {}
 
 Connection::~Connection() = default;
 
 void Connection::stop_if_idle() {
   if (idle_) stream_->cancel_read();
+}
+
+void Connection::retire() {
+  retired_ = true;
+  // One that waited in the queue of the listener gets an answer.
+  if (had_request_) stop_if_idle();
 }
 
 void Connection::begin_idle() {
@@ -74,8 +83,10 @@ net::Task<Connection::HeadResult> Connection::read_head(std::unique_ptr<Exchange
   if (!exchange) exchange = worker_.take_exchange();
   const bool is_next = !first_;
   first_ = close_ = continued_ = false;
+  body_waited_ = 0;
+  body_counted_ = 0;
   if (is_next && exchange->request.bytes.empty()) {
-    if (worker_.process.closing.load(std::memory_order_relaxed)) co_return HeadResult::closed;
+    if (retired_) co_return HeadResult::closed;
     // A busy client's next request comes soon: for a moment the buffer is kept ready for it.
     begin_idle();
     const auto room = exchange->request.bytes.reserve(http::Buffer::block_bytes / 2);
@@ -113,6 +124,7 @@ net::Task<Connection::HeadResult> Connection::read_head(std::unique_ptr<Exchange
     if (got.error) co_return HeadResult::closed;
     head.bytes.commit(got.bytes);
   }
+  had_request_ = true;
   parse_error_ = http::check_request(exchange->request);
   if (parse_error_ != http::ParseError::none) co_return HeadResult::refused;
   exchange->request_body.start(*stream_, exchange->request.body, exchange->request.bytes,
@@ -133,7 +145,24 @@ net::Task<BodyPiece> Connection::read_body(Exchange& exchange) {
     }
   }
   const auto timeout = exchange.local->runtime->config.timeouts.request_body;
-  co_return co_await exchange.request_body.next(timeout);
+  const std::int64_t began = worker_.wheel.now_tick();
+  BodyPiece piece = co_await exchange.request_body.next(timeout);
+  body_waited_ += worker_.wheel.now_tick() - began;
+  if (is_too_slow(exchange)) {
+    piece.outcome = BodyPiece::Outcome::failed;
+    piece.error = boost::asio::error::make_error_code(boost::asio::error::timed_out);
+  }
+  co_return piece;
+}
+
+// A body that trickles holds a connection to the application, however regularly it does. Only time
+// in which we waited for the client counts, not that in which the application took what came.
+bool Connection::is_too_slow(const Exchange& exchange) {
+  if (body_waited_ < body_window) return false;
+  const std::uint64_t came = exchange.request_body.bytes() - body_counted_;
+  body_counted_ = exchange.request_body.bytes();
+  body_waited_ = 0;
+  return came < body_window_bytes_min && !exchange.request_body.at_end();
 }
 
 net::Task<Connection::WholeBody> Connection::read_whole_body(Exchange& exchange,
@@ -164,7 +193,7 @@ net::Task<Connection::WholeBody> Connection::read_whole_body(Exchange& exchange,
 }
 
 bool Connection::may_persist(const Exchange& exchange) const {
-  return exchange.request.keep_alive && !close_ &&
+  return exchange.request.keep_alive && !close_ && !retired_ &&
          !worker_.process.closing.load(std::memory_order_relaxed);
 }
 

@@ -13,13 +13,13 @@
 
 #include "proxy/client.h"
 #include "proxy/exchange_state.h"
+#include "proxy/listener.h"
 #include "proxy/net/stream.h"
+#include "proxy/net/tls.h"
 #include "proxy/reply.h"
 #include "proxy/worker_state.h"
 
 namespace proxy {
-
-enum class Role : std::uint8_t { main, health, admin };
 
 // Leaves the worker's list by itself when it ends.
 using ConnectionHook =
@@ -27,9 +27,14 @@ using ConnectionHook =
 
 class Connection : public ConnectionHook {
  public:
-  Connection(WorkerState& worker, std::unique_ptr<net::Stream> stream, Role role,
-             const net::Address& peer, std::string peer_text, std::string local_port);
+  Connection(WorkerState& worker, std::unique_ptr<net::Stream> stream, ListenerId id,
+             ListenerSetupPtr listener, const net::Address& peer, std::string peer_text);
   ~Connection();
+
+  // What comes before the first request: the PROXY protocol's header and the TLS handshake, where
+  // the listener has them. False: nothing can be said to this client.
+  [[nodiscard]] bool needs_opening() const { return listener_->proxy_protocol || listener_->tls; }
+  [[nodiscard]] net::Task<bool> open();
 
   enum class HeadResult : std::uint8_t {
     complete,
@@ -72,6 +77,8 @@ class Connection : public ConnectionHook {
   [[nodiscard]] std::string_view persistence_line(const Exchange& exchange) const;
   [[nodiscard]] bool may_persist(const Exchange& exchange) const;
   void close_after_this() { close_ = true; }
+  // Its listener is gone: the answer under way is the last one.
+  void retire();
 
   // Ends the wait for a next request; an exchange that runs is left alone.
   void stop_if_idle();
@@ -80,8 +87,16 @@ class Connection : public ConnectionHook {
     return idle_ ? worker_.wheel.now_tick() - idle_since_ : 0;
   }
   [[nodiscard]] net::Stream& stream() { return *stream_; }
-  [[nodiscard]] Role role() const { return role_; }
-  [[nodiscard]] Peer peer() const { return {peer_address_, peer_text_, local_port_}; }
+  [[nodiscard]] Role role() const { return listener_->role; }
+  [[nodiscard]] ListenerId listener_id() const { return listener_id_; }
+  [[nodiscard]] Peer peer() const {
+    Peer peer{peer_address_, peer_text_, listener_->port, listener_->tls != nullptr, {}, {}};
+    if (certificate_) {
+      peer.certificate_subject = certificate_->subject;
+      peer.certificate_text = certificate_->forwarded;
+    }
+    return peer;
+  }
 
   // A connection to the application that carries an identity of its own (NTLM, Negotiate) belongs
   // to this client alone (SECURITY E07).
@@ -91,19 +106,27 @@ class Connection : public ConnectionHook {
 
  private:
   void begin_idle();
+  [[nodiscard]] bool is_too_slow(const Exchange& exchange);
+  [[nodiscard]] net::Task<bool> read_proxy_header();
+  [[nodiscard]] net::Task<bool> begin_tls();
   [[nodiscard]] net::Task<net::IoResult> wait_parked(std::unique_ptr<Exchange>& exchange);
 
   WorkerState& worker_;
   std::unique_ptr<net::Stream> stream_;
-  const Role role_;
-  const net::Address peer_address_;
-  const std::string peer_text_;
-  const std::string local_port_;
+  const ListenerId listener_id_;
+  const ListenerSetupPtr listener_;
+  net::Address peer_address_;
+  std::string peer_text_;
+  std::unique_ptr<const net::TlsPeer> certificate_;  // null: the client showed none
   http::ParseError parse_error_ = http::ParseError::none;
   bool first_ = true;  // no request has been read yet
   bool idle_ = false;
   std::int64_t idle_since_ = 0;
   bool close_ = false;
+  bool retired_ = false;
+  bool had_request_ = false;
+  std::int64_t body_waited_ = 0;    // ticks of the current window
+  std::uint64_t body_counted_ = 0;  // bytes before it
   bool continued_ = false;  // 100 Continue was sent for this request
 };
 

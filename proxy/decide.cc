@@ -205,7 +205,7 @@ auth::Error error_of(const DecisionContext& context, const Shown& shown, const V
 }
 
 // What one rule demands. False when the decision became a rejection.
-bool satisfies(Decision& decision, const RouteMatch& match) {
+bool satisfies(Decision& decision, const RouteMatch& match, std::string_view certificate) {
   if (match.kind == RouteMatch::Kind::method_not_allowed) {
     decision.kind = Decision::Kind::reject;
     decision.status = 405;
@@ -218,7 +218,8 @@ bool satisfies(Decision& decision, const RouteMatch& match) {
     refuse(decision, decision.auth_error);
     return false;
   }
-  const auto authorized = auth::authorize(*decision.token->principal, match.route->requirement);
+  const auto authorized =
+      auth::authorize(*decision.token->principal, match.route->requirement, certificate);
   if (!authorized) {
     refuse(decision, authorized.error());
     return false;
@@ -285,7 +286,7 @@ bool change_path(Decision& decision, const DecisionContext& context, const http:
   }
   // What the application will see falls under a rule of its own; both must hold.
   const RouteMatch inner = context.runtime.routes.match(host, decision.path, head.method);
-  return inner.route == &route || satisfies(decision, inner);
+  return inner.route == &route || satisfies(decision, inner, context.certificate_subject);
 }
 
 // A preflight of a route with a CORS rule is answered without a token: browsers send none.
@@ -319,7 +320,7 @@ Decision forward(const DecisionContext& context, const http::RequestHead& head,
   if (renews(context, head, shown, verified, decision)) return decision;
   decision.token = verified.token;
   decision.auth_error = error_of(context, shown, verified);
-  if (!satisfies(decision, match)) return decision;
+  if (!satisfies(decision, match, context.certificate_subject)) return decision;
   if (by_principal && !is_within_rate(decision, context)) return decision;
   const bool changes = !match.route->strip_prefix.empty() || !match.route->rewrite.empty();
   if (changes && !change_path(decision, context, head, host)) return decision;

@@ -54,6 +54,7 @@ struct DecisionContext {
   // Who is counted; null: nobody.
   RateTable* rates = nullptr;
   std::string_view client = {};
+  std::string_view certificate_subject{};  // of a verified client certificate; empty: none
   // Of the second decision about a request. A token that was made for it meanwhile counts instead
   // of its cookie; without one, `renewal_error` says why there is none.
   bool has_renewed = false;

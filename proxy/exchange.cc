@@ -12,6 +12,7 @@
 #include "proxy/health.h"
 #include "proxy/http/guard.h"
 #include "proxy/route_answers.h"
+#include "proxy/under_way.h"
 
 namespace proxy {
 namespace {
@@ -323,6 +324,19 @@ void add_span(WorkerState& worker, const Exchange& exchange, std::chrono::micros
   worker.spans.push_back(std::move(span));
 }
 
+// Keys that are fetched may have been changed since; the control thread looks, within bounds.
+void note_unknown_key(WorkerState& worker, const Exchange& exchange) {
+  if (exchange.decision.auth_error != auth::Error::unknown_key || exchange.decision.token) return;
+  if (!worker.process.follows_keys.load(std::memory_order_relaxed)) return;
+  worker.process.keys_wanted.store(true, std::memory_order_relaxed);
+}
+
+void refuse_overload(Decision& decision) {
+  decision.kind = Decision::Kind::reject;
+  decision.status = 503;
+  decision.error = "overloaded";
+}
+
 void record(WorkerState& worker, const Connection& connection, const Exchange& exchange) {
   if (connection.role() == Role::health) return;
   const auto duration = std::chrono::duration_cast<std::chrono::microseconds>(
@@ -420,7 +434,8 @@ net::Task<bool> run_exchange(WorkerState& worker, Connection& connection, Exchan
                                   std::chrono::floor<auth::milliseconds>(exchange.began_wall),
                                   worker.process.is_store_down(),
                                   &exchange.rewritten_path, &worker.process.rates,
-                                  exchange.client.address};
+                                  exchange.client.address,
+                                  connection.peer().certificate_subject};
     read_question(worker, exchange);
     exchange.decision = decide_about(exchange, context);
     if (exchange.decision.kind == Decision::Kind::renew) {
@@ -433,6 +448,9 @@ net::Task<bool> run_exchange(WorkerState& worker, Connection& connection, Exchan
       co_await ask_shared_rate(worker, exchange);
     }
     note_proof(worker, exchange);
+    note_unknown_key(worker, exchange);
+    const UnderWay under_way(worker);
+    if (under_way.is_too_many()) refuse_overload(exchange.decision);
     if (exchange.question) {
       co_await answer_question(worker, connection, exchange);
     } else if (exchange.decision.kind == Decision::Kind::forward) {
@@ -457,6 +475,10 @@ net::Task<bool> run_exchange(WorkerState& worker, Connection& connection, Exchan
 
 net::Task<void> serve(WorkerState& worker, std::unique_ptr<Connection> connection) {
   std::unique_ptr<Exchange> exchange;
+  if (connection->needs_opening()) {
+    const bool opened = co_await connection->open();
+    if (!opened) co_return;
+  }
   for (;;) {
     const auto result = co_await connection->read_head(exchange);
     if (result == Connection::HeadResult::closed) break;

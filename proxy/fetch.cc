@@ -16,7 +16,7 @@ namespace {
 using boost::system::error_code;
 using std::chrono::milliseconds;
 
-constexpr int interim_max = 16;
+constexpr int fetch_interim_max = 16;
 
 // A whole exchange with its buffers, which are too big for a coroutine's frame.
 class Fetch {
@@ -82,7 +82,7 @@ net::Task<error_code> Fetch::connect() {
   }
   net::ConnectTls tls;
   tls.client = request_.tls;
-  tls.name = target.endpoint.host;
+  tls.name = request_.tls_name.empty() ? target.endpoint.host : request_.tls_name;
   const net::ConnectTls* const secured = target.is_https ? &tls : nullptr;
   error_code error = boost::asio::error::make_error_code(boost::asio::error::host_not_found);
   if (target.is_https && !tls.client) co_return error;
@@ -117,7 +117,7 @@ net::Task<error_code> Fetch::send() {
 
 net::Task<error_code> Fetch::read_head() {
   const http::Method method = http::method_from(request_.method);
-  for (int interim = 0; interim < interim_max; ++interim) {
+  for (int interim = 0; interim < fetch_interim_max; ++interim) {
     while (head_.bytes.empty() || parser_.feed(head_) != http::Progress::complete) {
       if (parser_.error() != http::ParseError::none) co_return not_http();
       if (left() <= milliseconds{0}) {

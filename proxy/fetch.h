@@ -31,6 +31,7 @@ struct FetchRequest {
   FetchTarget target;
   // For https: whom to trust; the name in the URL is verified unless the options name another.
   std::shared_ptr<const net::TlsClient> tls;
+  std::string tls_name;  // instead of the target's host
   std::string method = "GET";
   std::string headers;  // whole lines with their CRLF, beside Host, Content-Length and Connection
   std::string body;     // Content-Length is sent with a body, and with POST and PUT

@@ -274,6 +274,9 @@ void HeaderPolicy::append_forwarding(const Forwarding& forwarding, http::Buffer&
   if (!forwarding.host.empty()) out.append_field("X-Forwarded-Host", forwarding.host);
   out.append_field("X-Forwarded-Port", forwarding.port);
   out.append_field("X-Request-Id", forwarding.request_id);
+  if (!forwarding.certificate.empty()) {
+    out.append_field("X-Forwarded-Client-Cert", forwarding.certificate);
+  }
 }
 
 void HeaderPolicy::append_response_fields(const http::ResponseHead& head,

@@ -24,6 +24,7 @@ struct Forwarding {
   std::string_view host;    // authority the client asked for
   std::string_view port;
   std::string_view request_id;
+  std::string_view certificate;  // X-Forwarded-Client-Cert; empty: the client showed none
 };
 
 // What we change about the application's answer.

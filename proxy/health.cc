@@ -22,6 +22,10 @@ Reply answer_readyz(const ProcessState& process, const config::OnOutage& on_outa
     conditions += "draining: shutting down\n";
     is_ready = false;
   }
+  if (process.keys_missing.load(std::memory_order_relaxed)) {
+    conditions += "keys: those of a trusted issuer were not fetched yet\n";
+    is_ready = false;
+  }
   if (process.is_store_down()) {
     // Until it was read once it is not known what was revoked.
     const bool was_up = process.store_health->was_up();

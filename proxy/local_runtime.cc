@@ -17,8 +17,10 @@ constexpr std::array<std::string_view, 10> endpoint_labels{
 LocalRuntime::LocalRuntime(std::shared_ptr<const Runtime> shared, const net::Executor& executor,
                            net::Wheel& wheel, unsigned workers)
     : runtime(std::move(shared)), tokens(runtime->config.tokens.cache_entries) {
-  for (const config::Upstream& upstream : runtime->config.upstreams) {
-    upstreams.push_back(std::make_unique<Upstream>(upstream, executor, wheel, workers));
+  for (std::size_t i = 0; i < runtime->config.upstreams.size(); ++i) {
+    const config::Upstream& upstream = runtime->config.upstreams[i];
+    upstreams.push_back(std::make_unique<Upstream>(upstream, executor, wheel, workers,
+                                                   runtime->upstream_tls[i]));
     upstream_metrics_.emplace_back(upstream.name);
   }
   for (const Route& route : runtime->routes.routes()) route_metrics_.emplace_back(route.name);

@@ -17,6 +17,7 @@
 #include "proxy/cli.h"
 #include "proxy/cli_commands.h"
 #include "proxy/doctor.h"
+#include "proxy/listener_tls.h"
 #include "proxy/rehearsal.h"
 #include "proxy/replay.h"
 #include "proxy/runtime.h"
@@ -32,6 +33,7 @@ void print(const std::vector<config::Problem>& problems) {
 
 proxy::Findings inspect(const config::Config& config) {
   proxy::Compiled compiled = proxy::compile(config, nullptr);
+  proxy::check_tls(config, compiled.problems);
   return {std::move(compiled.problems), std::move(compiled.warnings)};
 }
 

@@ -34,6 +34,9 @@ enum class Metric : std::uint8_t {
   response_body_bytes,
   connections,
   connections_accepted,
+  connections_refused,
+  tls_handshakes,
+  tls_handshakes_failed,
   tunnels,
   // The application.
   upstream_duration,

@@ -19,8 +19,11 @@ constexpr std::size_t users_file_bytes_max = 64 * 1024 * 1024;
 
 class Compiler {
  public:
-  Compiler(const config::Config& config, const Runtime* previous)
-      : config_(config), previous_(previous), runtime_(std::make_shared<Runtime>()) {}
+  Compiler(const config::Config& config, const Runtime* previous, const KeySetTexts* key_sets)
+      : config_(config), previous_(previous), runtime_(std::make_shared<Runtime>()) {
+    if (key_sets == nullptr && previous != nullptr) key_sets = &previous->key_sets;
+    if (key_sets != nullptr) runtime_->key_sets = *key_sets;
+  }
 
   Compiled run(std::shared_ptr<const auth::Users> given_users);
 
@@ -45,6 +48,7 @@ class Compiler {
   void pages();
   void addresses();
   void endpoint(const config::Upstream& upstream, const std::string& url, const std::string& key);
+  void upstream_tls();
   void rules();
 
   const config::Config& config_;
@@ -80,16 +84,15 @@ std::optional<std::string> Compiler::key_material(const config::Key& from,
 // One entry of a key list; a JWK set or an entry without an algorithm may stand for several keys.
 std::vector<auth::Key> Compiler::make_keys(const config::Key& from, const std::string& where,
                                            const std::vector<std::string>& default_algorithms) {
-  std::vector<auth::Algorithm> algorithms;
-  const auto add = [&algorithms](const std::string& name) {
-    if (const auto algorithm = auth::algorithm_from(name)) algorithms.push_back(*algorithm);
-  };
-  if (!from.algorithm.empty()) {
-    add(from.algorithm);
-  } else {
-    for (const std::string& name : default_algorithms) add(name);
-  }
+  const auto algorithms = algorithms_of(from, default_algorithms);
   std::vector<auth::Key> keys;
+  if (!from.jwks_url.empty()) {
+    const auto fetched = runtime_->key_sets.find(from.jwks_url);
+    if (fetched == runtime_->key_sets.end()) return keys;
+    auth::JwksKeys set = auth::keys_from_jwks(fetched->second, algorithms);
+    if (!set.error.empty()) problem(from.at, where + ".jwks_url", set.error);
+    return std::move(set.keys);
+  }
   if (!from.jwks_file.empty()) {
     const config::SecretText json = config::read_file(from.jwks_file, key_file_bytes_max * 16);
     if (!json.error.empty()) {
@@ -340,6 +343,28 @@ void Compiler::endpoint(const config::Upstream& upstream, const std::string& url
   }
 }
 
+void Compiler::upstream_tls() {
+  for (const config::Upstream& upstream : config_.upstreams) {
+    auto& made = runtime_->upstream_tls.emplace_back();
+    const bool has_https = std::any_of(
+        upstream.endpoints.begin(), upstream.endpoints.end(),
+        [](const std::string& endpoint) { return endpoint.starts_with("https://"); });
+    if (!has_https) continue;
+    const config::ClientTls from = upstream.tls.value_or(config::ClientTls{});
+    net::TlsClientOptions options;
+    options.ca_file = from.ca_file;
+    options.server_name = from.server_name;
+    options.certificate_file = from.certificate_file;
+    options.key_file = from.key_file;
+    options.alpn = "http/1.1";
+    net::TlsProblem wrong;
+    made = net::TlsClient::make(std::move(options), wrong);
+    const std::string key = "upstreams." + upstream.name + ".tls";
+    if (made) continue;
+    problem(from.at, wrong.option.empty() ? key : key + "." + wrong.option, wrong.message);
+  }
+}
+
 void Compiler::rules() {
   const config::Throttle& throttle = config_.throttle;
   const auto rate = [](const config::Rate& from) {
@@ -404,6 +429,7 @@ Compiled Compiler::run(std::shared_ptr<const auth::Users> given_users) {
   cookies();
   pages();
   addresses();
+  upstream_tls();
   if (!result_.problems.empty()) return std::move(result_);
   rules();
   runtime_->jwks = runtime_->access_keys.jwks();
@@ -418,9 +444,23 @@ Compiled Compiler::run(std::shared_ptr<const auth::Users> given_users) {
 
 }  // namespace
 
+std::vector<auth::Algorithm> algorithms_of(const config::Key& key,
+                                           const std::vector<std::string>& default_algorithms) {
+  std::vector<auth::Algorithm> algorithms;
+  const auto add = [&algorithms](const std::string& name) {
+    if (const auto algorithm = auth::algorithm_from(name)) algorithms.push_back(*algorithm);
+  };
+  if (!key.algorithm.empty()) {
+    add(key.algorithm);
+  } else {
+    for (const std::string& name : default_algorithms) add(name);
+  }
+  return algorithms;
+}
+
 Compiled compile(const config::Config& config, const Runtime* previous,
-                 std::shared_ptr<const auth::Users> given_users) {
-  return Compiler(config, previous).run(std::move(given_users));
+                 std::shared_ptr<const auth::Users> given_users, const KeySetTexts* key_sets) {
+  return Compiler(config, previous, key_sets).run(std::move(given_users));
 }
 
 }  // namespace proxy

@@ -3,6 +3,7 @@
 // so a reload never changes a request half way.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "proxy/redirects.h"
 #include "proxy/http/cookie.h"
 #include "proxy/net/address.h"
+#include "proxy/net/tls.h"
 #include "proxy/redis/client.h"
 #include "proxy/route_table.h"
 #include "proxy/store/session_store.h"
@@ -24,6 +26,9 @@
 #include "proxy/trace.h"
 
 namespace proxy {
+
+// Key sets of trusted issuers that were fetched, by URL.
+using KeySetTexts = std::map<std::string, std::string>;
 
 struct Runtime {
   config::Config config;
@@ -43,6 +48,8 @@ struct Runtime {
   std::string external_origin;           // "https://app.example.com"; empty: not configured
   std::string jwks;                      // the body of the key set endpoint
   std::vector<net::Network> trusted_proxies;
+  // For https endpoints, by upstream; null where an upstream has none.
+  std::vector<std::shared_ptr<const net::TlsClient>> upstream_tls;
   RouteTable routes;
   HeaderPolicy header_policy;
   LogOptions log;
@@ -50,6 +57,7 @@ struct Runtime {
   std::shared_ptr<const redis::ClientOptions> redis;  // null: the memory store
   std::string webhook_secret;
   std::string admin_token;  // empty: the admin listener asks for none
+  KeySetTexts key_sets;     // those that were fetched
   // Not configured, so a restart makes others.
   bool access_keys_made = false;
   bool refresh_keys_made = false;
@@ -58,13 +66,18 @@ struct Runtime {
 // The runtime, or every problem that the files behind the configuration have (unreadable or weak
 // keys, bad user entries, unknown upstreams). `previous` hands over keys made at start, so that a
 // reload without configured keys ends no session. `given_users` stands in for a users file that is
-// not configured. Reads files; not for an event loop.
+// not configured; `key_sets` for those of `previous`. Reads files; not for an event loop.
 struct Compiled {
   std::shared_ptr<const Runtime> runtime;  // null when there are problems
   std::vector<config::Problem> problems;
   std::vector<config::Problem> warnings;
 };
 [[nodiscard]] Compiled compile(const config::Config& config, const Runtime* previous,
-                               std::shared_ptr<const auth::Users> given_users = nullptr);
+                               std::shared_ptr<const auth::Users> given_users = nullptr,
+                               const KeySetTexts* key_sets = nullptr);
+
+// What a key of a trusted issuer may be used for.
+[[nodiscard]] std::vector<auth::Algorithm> algorithms_of(
+    const config::Key& key, const std::vector<std::string>& default_algorithms);
 
 }  // namespace proxy

@@ -11,7 +11,6 @@
 
 #include "config/load.h"
 #include "proxy/machine.h"
-#include "proxy/net/listen.h"
 #include "proxy/net/timer.h"
 #include "proxy/store/snapshot.h"
 
@@ -32,28 +31,6 @@ void print_problems(const std::vector<config::Problem>& problems) {
   }
 }
 
-std::string_view role_name(Role role) {
-  switch (role) {
-    case Role::health:
-      return "health";
-    case Role::admin:
-      return "admin";
-    case Role::main:
-      break;
-  }
-  return "listener";
-}
-
-// What is bound once and stays: a change of it needs a restart, and says so.
-bool same_listening(const config::Config& a, const config::Config& b) {
-  const auto same = [](const config::Listener& x, const config::Listener& y) {
-    return x.address == y.address;
-  };
-  return a.listeners.size() == b.listeners.size() &&
-         std::equal(a.listeners.begin(), a.listeners.end(), b.listeners.begin(), same) &&
-         a.health.address == b.health.address && a.admin.address == b.admin.address;
-}
-
 WebhookOptions webhook_options(const Runtime& runtime) {
   return {runtime.config.alerts.webhook.url, runtime.webhook_secret};
 }
@@ -70,6 +47,7 @@ int Server::run() {
   boost::asio::co_spawn(control_->loop(), watch_signals(), ignore);
   boost::asio::co_spawn(control_->loop(), watch_users_file(), ignore);
   boost::asio::co_spawn(control_->loop(), watch_files(), ignore);
+  boost::asio::co_spawn(control_->loop(), watch_certificates(), ignore);
   boost::asio::co_spawn(control_->loop(), export_spans(), ignore);
   const auto tell = [this](const UpstreamWatch::Task& task) {
     for (const auto& worker : workers_) {
@@ -78,6 +56,13 @@ int Server::run() {
   };
   watch_ = std::make_unique<UpstreamWatch>(control_->state(), tell);
   watch_->begin();
+  const auto use = [this](const KeySetTexts& sets) {
+    return install(compile(runtime_->config, runtime_.get(), options_.users, &sets),
+                   "new keys of a trusted issuer");
+  };
+  key_sets_ = std::make_unique<KeySets>(control_->state(), use);
+  key_sets_->follow(runtime_->config);
+  boost::asio::co_spawn(control_->loop(), key_sets_->run(), ignore);
   control_->run();
   finish();
   return 0;
@@ -139,46 +124,16 @@ void Server::make_workers() {
   webhook_ = std::make_unique<Webhook>(control_->state().executor, webhook_options(*runtime_));
 }
 
-bool Server::bind_one(const std::string& address, const std::string& key, Role role) {
-  const auto endpoint = net::parse_endpoint(address);
-  const std::size_t count = role == Role::main ? workers_.size() : 1;
-  net::Listening listening;
-  if (endpoint) {
-    listening = net::listen_on(*endpoint, count);
-  } else {
-    listening.error = "`" + address + "` is not of the form HOST:PORT or unix:/PATH";
-  }
-  if (!listening.error.empty()) {
-    std::cerr << "gatehouse: " << key << ": " << listening.error << '\n';
-    return false;
-  }
-  const auto colon = listening.address.rfind(':');
-  const std::string port =
-      endpoint->unix_path.empty() ? listening.address.substr(colon + 1) : std::string("0");
-  for (std::size_t i = 0; i < count; ++i) {
-    Worker& worker = role == Role::main ? *workers_[i] : *control_;
-    worker.listen(listening.descriptors[i], listening.family, role, port);
-  }
-  log().write(Level::info, "listening",
-              {{"address", listening.address}, {"role", role_name(role)}});
-  return true;
-}
-
 bool Server::bind() {
-  const config::Config& config = runtime_->config;
-  bool bound = true;
-  for (std::size_t i = 0; i < config.listeners.size(); ++i) {
-    const std::string key = "listeners[" + std::to_string(i) + "].address";
-    bound = bind_one(config.listeners[i].address, key, Role::main) && bound;
+  listeners_ = std::make_unique<Listeners>(workers_, *control_);
+  std::vector<config::Problem> problems;
+  auto plan = listeners_->prepare(runtime_->config, problems);
+  for (const config::Problem& problem : problems) {
+    std::cerr << "gatehouse: " << problem.key << ": " << problem.message << '\n';
   }
-  if (!config.health.address.empty()) {
-    bound = bind_one(config.health.address, "health.address", Role::health) && bound;
-  }
-  if (!config.admin.address.empty()) {
-    bound = bind_one(config.admin.address, "admin.address", Role::admin) && bound;
-  }
-  log().flush();
-  return bound;
+  if (!problems.empty()) return false;
+  listeners_->commit(std::move(plan), false);
+  return true;
 }
 
 void Server::load_sessions() {
@@ -222,14 +177,11 @@ void Server::finish() {
   }
   log().write(Level::info, "stopped");
   log().flush();
+  listeners_.reset();
   workers_.clear();
   signals_.reset();
   control_.reset();
   writer_.reset();
-  for (const config::Listener& listener : runtime_->config.listeners) {
-    const auto endpoint = net::parse_endpoint(listener.address);
-    if (endpoint && !endpoint->unix_path.empty()) ::unlink(endpoint->unix_path.c_str());
-  }
 }
 
 net::Task<void> Server::watch_signals() {
@@ -295,6 +247,10 @@ bool Server::load_again() {
     log().write(Level::warning, "nothing to reload: started without a configuration file");
     return false;
   }
+  if (draining_) {
+    log().write(Level::warning, "not reloaded: the end has begun");
+    return false;
+  }
   config::Loaded loaded = config::load_file(runtime_->config.file);
   if (!loaded.problems.empty()) {
     report(loaded.problems, Level::error, "reload refused, the old configuration stays");
@@ -303,21 +259,24 @@ bool Server::load_again() {
   }
   const std::string shortage = fit_to_descriptors(loaded.config);
   if (!shortage.empty()) log().write(Level::warning, shortage);
-  if (!same_listening(loaded.config, runtime_->config)) {
-    log().write(Level::warning,
-                "listeners, health.address and admin.address change at a restart only; the rest of "
-                "the new configuration is in force");
-    loaded.config.listeners = runtime_->config.listeners;
-    loaded.config.health.address = runtime_->config.health.address;
-    loaded.config.admin.address = runtime_->config.admin.address;
-  }
   attempted_files_ = config::files_of(loaded.config);
   for (const std::string& key : keep_fixed(runtime_->config, loaded.config)) {
     log().write(Level::warning, "changes at a restart only; the rest is in force", {{"key", key}});
   }
   report(loaded.warnings, Level::warning, "configuration");
-  return install(compile(loaded.config, runtime_.get(), options_.users),
-                 "reloaded the configuration");
+  auto plan = listeners_->prepare(loaded.config, loaded.problems);
+  if (!loaded.problems.empty()) {
+    report(loaded.problems, Level::error, "reload refused, the old configuration stays");
+    log().flush();
+    return false;
+  }
+  if (!install(compile(loaded.config, runtime_.get(), options_.users),
+               "reloaded the configuration")) {
+    return false;
+  }
+  listeners_->commit(std::move(plan), true);
+  key_sets_->follow(runtime_->config);
+  return true;
 }
 
 bool Server::install(Compiled compiled, std::string_view what) {
@@ -359,6 +318,15 @@ net::Task<void> Server::end_sessions_of(std::vector<std::string> usernames) {
     log().audit(event);
   }
   log().flush();
+}
+
+net::Task<void> Server::watch_certificates() {
+  net::Timer timer(control_->state().executor);
+  for (;;) {
+    timer.expires_after(watch_interval);
+    co_await timer.async_wait(net::as_result);
+    listeners_->look_at_files();
+  }
 }
 
 net::Task<void> Server::watch_users_file() {

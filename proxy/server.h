@@ -11,6 +11,8 @@
 #include "auth/users.h"
 #include "config/config.h"
 #include "proxy/hash_pool.h"
+#include "proxy/key_sets.h"
+#include "proxy/listeners.h"
 #include "proxy/machine.h"
 #include "proxy/metrics.h"
 #include "proxy/net/signals.h"
@@ -50,7 +52,6 @@ class Server {
  private:
   bool start();
   bool bind();
-  bool bind_one(const std::string& address, const std::string& key, Role role);
   void make_workers();
   void load_sessions();
   void start_workers();
@@ -58,6 +59,7 @@ class Server {
 
   net::Task<void> watch_signals();
   net::Task<void> watch_users_file();
+  net::Task<void> watch_certificates();
   net::Task<void> watch_files();
   net::Task<void> export_spans();
   net::Task<void> export_last_spans();
@@ -81,7 +83,9 @@ class Server {
   std::unique_ptr<HashPool> hashing_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<UpstreamWatch> watch_;  // outlives its coroutines on the control loop
+  std::unique_ptr<KeySets> key_sets_;     // as well
   std::unique_ptr<Worker> control_;
+  std::unique_ptr<Listeners> listeners_;
   std::unique_ptr<TraceExporter> exporter_;
   std::unique_ptr<Webhook> webhook_;
   std::unique_ptr<net::Signals> signals_;

@@ -29,31 +29,36 @@ std::int64_t ticks_of(milliseconds time) {
   return std::max<std::int64_t>(time / net::Wheel::tick_length, 1);
 }
 
-std::string authority_of(const net::Endpoint& endpoint) {
+constexpr std::string_view https_mark = "https://";
+
+std::string authority_of(const net::Endpoint& endpoint, bool is_https) {
   if (endpoint.host.empty()) return "localhost";
   const bool is_v6 = endpoint.host.find(':') != std::string::npos;
   std::string text = is_v6 ? "[" + endpoint.host + "]" : endpoint.host;
-  if (endpoint.port != 80 && endpoint.port != 0) text += ":" + std::to_string(endpoint.port);
+  const std::uint16_t usual = is_https ? 443 : 80;
+  if (endpoint.port != usual && endpoint.port != 0) text += ":" + std::to_string(endpoint.port);
   return text;
 }
 
-std::string name_of(const net::Endpoint& address) {
+std::string name_of(const net::Endpoint& address, bool is_https) {
   if (!address.unix_path.empty()) return "unix:" + address.unix_path;
   const bool is_v6 = address.host.find(':') != std::string::npos;
   const std::string host = is_v6 ? "[" + address.host + "]" : address.host;
-  return "http://" + host + ":" + std::to_string(address.port);
+  return (is_https ? "https://" : "http://") + host + ":" + std::to_string(address.port);
 }
 
 }  // namespace
 
 std::optional<net::Endpoint> upstream_endpoint(std::string_view url) {
-  constexpr std::string_view scheme = "http://";
+  constexpr std::string_view http_mark = "http://";
   if (url.starts_with("unix:")) return net::parse_endpoint(url);
-  if (!url.starts_with(scheme)) return std::nullopt;
-  url.remove_prefix(scheme.size());
+  const bool is_https = url.starts_with(https_mark);
+  if (!is_https && !url.starts_with(http_mark)) return std::nullopt;
+  url.remove_prefix(is_https ? https_mark.size() : http_mark.size());
   if (url.ends_with('/')) url.remove_suffix(1);
   const bool has_port = url.rfind(':') != std::string_view::npos && !url.ends_with(']');
-  return net::parse_endpoint(has_port ? std::string(url) : std::string(url) + ":80");
+  const char* const usual = is_https ? ":443" : ":80";
+  return net::parse_endpoint(has_port ? std::string(url) : std::string(url) + usual);
 }
 
 bool is_host_name(const net::Endpoint& endpoint) {
@@ -122,8 +127,9 @@ Upstream::Pending::~Pending() {
 }
 
 Upstream::Upstream(const config::Upstream& config, const net::Executor& executor, net::Wheel& wheel,
-                   unsigned workers)
+                   unsigned workers, std::shared_ptr<const net::TlsClient> tls)
     : config_(config),
+      tls_(std::move(tls)),
       executor_(executor),
       wheel_(wheel),
       connections_max_(share_of(config.max_connections, workers)),
@@ -147,9 +153,11 @@ void Upstream::add_target(std::size_t endpoint, const std::string& address) {
   TargetRef target(new Target);
   target->address = endpoints_[endpoint];
   target->address.host = address;
-  target->name = is_host_name(endpoints_[endpoint]) ? name_of(target->address)
+  target->is_https = config_.endpoints[endpoint].starts_with(https_mark);
+  target->tls_name = endpoints_[endpoint].host;
+  target->name = is_host_name(endpoints_[endpoint]) ? name_of(target->address, target->is_https)
                                                     : config_.endpoints[endpoint];
-  target->authority = authority_of(endpoints_[endpoint]);
+  target->authority = authority_of(endpoints_[endpoint], target->is_https);
   target->endpoint = endpoint;
   target->idle.reserve(std::min<std::size_t>(config_.max_idle_connections, 64));
   targets_.push_back(std::move(target));
@@ -330,8 +338,11 @@ void Upstream::wake_next() {
 
 net::Task<boost::system::error_code> Upstream::connect(Lease& lease) {
   const TargetRef target = lease.target_;
+  net::ConnectTls tls;
+  if (target->is_https) tls = {tls_, target->tls_name};
+  const net::ConnectTls* const secured = target->is_https ? &tls : nullptr;
   net::ConnectResult result =
-      co_await net::connect(executor_, wheel_, target->address, config_.connect_timeout);
+      co_await net::connect(executor_, wheel_, target->address, config_.connect_timeout, secured);
   lease.stream_ = std::move(result.stream);
   if (!lease.stream_) lease.close();
   co_return result.error;

@@ -20,6 +20,7 @@
 #include "config/config.h"
 #include "proxy/net/stream.h"
 #include "proxy/net/timer.h"
+#include "proxy/net/tls.h"
 
 namespace proxy {
 
@@ -33,6 +34,8 @@ struct Target : boost::intrusive_ref_counter<Target, boost::thread_unsafe_counte
   std::string name;          // "http://10.0.0.7:3000", for logs
   std::string authority;     // the configured host and port, for Host
   std::size_t endpoint = 0;  // index into the configured ones
+  bool is_https = false;
+  std::string tls_name;      // whom its certificate has to be for, by default
   std::vector<Idle> idle;    // oldest first
   std::uint32_t active = 0;  // requests under way
   std::uint32_t failures = 0;       // in a row
@@ -87,7 +90,7 @@ class Upstream {
  public:
   // `workers` share the bounds of the process.
   Upstream(const config::Upstream& config, const net::Executor& executor, net::Wheel& wheel,
-           unsigned workers);
+           unsigned workers, std::shared_ptr<const net::TlsClient> tls = nullptr);
   ~Upstream();
   Upstream(const Upstream&) = delete;
   Upstream& operator=(const Upstream&) = delete;
@@ -130,6 +133,7 @@ class Upstream {
 
   // What Host says: the configured one, the client's, or the endpoint's own.
   [[nodiscard]] std::string_view host_for(std::string_view asked, const Target& target) const;
+  [[nodiscard]] const std::shared_ptr<const net::TlsClient>& tls() const { return tls_; }
   [[nodiscard]] const config::Upstream& config() const { return config_; }
   [[nodiscard]] const std::vector<TargetRef>& targets() const { return targets_; }
   [[nodiscard]] std::size_t idle_count() const { return idle_count_; }
@@ -158,6 +162,7 @@ class Upstream {
   void add_target(std::size_t endpoint, const std::string& address);
 
   const config::Upstream config_;
+  std::shared_ptr<const net::TlsClient> tls_;  // null without https endpoints
   const net::Executor executor_;
   net::Wheel& wheel_;
   const std::size_t connections_max_;  // of this worker; 0: no bound

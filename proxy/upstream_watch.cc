@@ -24,6 +24,9 @@ FetchRequest request_for(const Upstream& upstream, const Target& target) {
   request.target.authority = check.host.empty() ? std::string(upstream.host_for("", target))
                                                 : check.host;
   request.target.path = check.path;
+  request.target.is_https = target.is_https;
+  request.tls = upstream.tls();
+  request.tls_name = target.tls_name;
   request.headers = "User-Agent: gatehouse-health\r\nAccept: */*\r\n";
   request.answer_bytes_max = answer_bytes_max;
   request.timeout = check.timeout;

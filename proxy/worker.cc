@@ -43,10 +43,17 @@ Worker::~Worker() {
   loop_.reset();
 }
 
-void Worker::listen(int descriptor, int family, Role role, std::string port) {
-  listeners_.push_back(
-      std::make_unique<Listener>(poller_, descriptor, family, role, std::move(port)));
-  listeners_.back()->watched.watch(descriptor);
+void Worker::listen(ListenerId id, int descriptor, ListenerSetupPtr setup, bool running) {
+  const auto begin = [this, id, descriptor, setup = std::move(setup)](bool accepts) {
+    listeners_.push_back(std::make_unique<Listener>(poller_, id, descriptor, setup));
+    listeners_.back()->watched.watch(descriptor);
+    if (accepts) keep_accepting(*listeners_.back());
+  };
+  if (running) {
+    post([begin] { begin(true); });
+  } else {
+    begin(false);
+  }
 }
 
 void Worker::Listener::close() {
@@ -79,7 +86,11 @@ void Worker::keep_ticking() {
 
 void Worker::keep_accepting(Listener& listener) {
   const auto go_on = [this, &listener](std::exception_ptr failure) {
-    if (!failure) return;
+    if (!failure) {
+      // It was closed; nothing refers to it any more.
+      std::erase_if(listeners_, [&](const auto& one) { return one.get() == &listener; });
+      return;
+    }
     keep_accepting(listener);
     report("accepting was interrupted for lack of memory");
   };
@@ -103,6 +114,7 @@ net::Task<void> Worker::tick_loop() {
     for (const auto& upstream : state_.local->upstreams) upstream->close_idle();
     const auth::Time wall = wall_clock();
     state_.flush_proofs(wall);
+    if (draining_) close_what_is_idle();
     state_.revocations.sweep(wall);
     hand_over_spans();
     state_.local->show_upstreams(true);
@@ -116,6 +128,24 @@ void Worker::hand_over_spans() {
   if (state_.spans.empty()) return;
   const std::size_t lost = state_.process.spans.push(state_.spans);
   if (lost > 0) count(Metric::spans, "dropped", {}, static_cast<std::int64_t>(lost));
+}
+
+// At the end: clients that were served a moment ago may be about to send the next request. That one
+// is answered, and told that it was the last; only what has been quiet for longer is closed.
+void Worker::close_what_is_idle() {
+  for (Connection& connection : connections_) {
+    if (connection.role() == Role::main && connection.idle_ticks() >= idle_ticks_to_give_way) {
+      connection.stop_if_idle();
+    }
+  }
+}
+
+// Once a minute: a flood must not fill the log as well.
+void Worker::say_descriptors_are_out() {
+  constexpr std::int64_t interval = std::chrono::seconds{60} / net::Wheel::tick_length;
+  if (state_.wheel.now_tick() - complained_ < interval) return;
+  complained_ = state_.wheel.now_tick();
+  log_.write(Level::error, "out of file descriptors; raise the limit (ulimit -n)");
 }
 
 // Room for one more client. When there is none, the connection that has been idle longest makes
@@ -133,14 +163,15 @@ bool Worker::has_room() {
 }
 
 void Worker::start_connection(Listener& listener, int descriptor, const net::Address& peer) {
-  const bool is_unix = listener.family == AF_UNIX;
+  const ListenerSetup& setup = *listener.setup;
+  const bool is_unix = setup.family == AF_UNIX;
   auto stream =
-      net::Stream::own(state_.executor, state_.wheel, listener.family, descriptor);
-  auto connection =
-      std::make_unique<Connection>(state_, std::move(stream), listener.role, peer,
-                                   is_unix ? "unix" : net::to_text(peer), listener.port);
+      net::Stream::own(state_.executor, state_.wheel, setup.family, descriptor);
+  auto connection = std::make_unique<Connection>(state_, std::move(stream), listener.id,
+                                                 listener.setup, peer,
+                                                 is_unix ? "unix" : net::to_text(peer));
   connections_.push_back(*connection);
-  const bool counts = listener.role == Role::main;
+  const bool counts = setup.role == Role::main;
   auto served = serve(state_, std::move(connection));
   if (counts) {
     state_.process.connections.fetch_add(1, std::memory_order_relaxed);
@@ -162,10 +193,10 @@ void Worker::start_connection(Listener& listener, int descriptor, const net::Add
   }
 }
 
-// False: nothing more can be accepted for now.
-bool Worker::accept_some(Listener& listener) {
+// `last`: what is refused now would be reset by the close that follows.
+Worker::Accepting Worker::accept_some(Listener& listener, bool last) {
   for (int i = 0; i < accept_batch; ++i) {
-    if (listener.role == Role::main && !has_room()) return false;
+    if (!last && listener.setup->role == Role::main && !has_room()) return Accepting::no_room;
     const net::Accepted accepted = net::accept_from(listener.descriptor);
     switch (accepted.outcome) {
       case net::Accepted::Outcome::connection:
@@ -174,20 +205,28 @@ bool Worker::accept_some(Listener& listener) {
         } catch (const std::exception&) {
           // No memory, or no room in epoll: this client is lost, the listener must not be.
           report("a connection could not be set up");
-          return false;
+          return Accepting::no_room;
         }
         break;
       case net::Accepted::Outcome::failed:
         break;
       case net::Accepted::Outcome::none:
         listener.watched.readable = false;
-        return true;
+        return Accepting::all_taken;
       case net::Accepted::Outcome::out_of_descriptors:
-        log_.write(Level::error, "out of file descriptors; raise the limit (ulimit -n)");
-        return false;
+        say_descriptors_are_out();
+        return Accepting::no_room;
     }
   }
-  return true;
+  return Accepting::more;
+}
+
+// Closing a listening socket resets what waits in its queue, so that is taken first.
+void Worker::take_queue_and_close(Listener& listener) {
+  if (listener.descriptor < 0) return;
+  while (accept_some(listener, true) == Accepting::more) {
+  }
+  listener.close();
 }
 
 net::Task<void> Worker::accept_loop(Listener& listener) {
@@ -198,7 +237,8 @@ net::Task<void> Worker::accept_loop(Listener& listener) {
       if (error) break;
     }
     // Where there are more to accept, those that are served have their turn first.
-    if (!accept_some(listener)) pause.expires_after(accept_pause);
+    const Accepting outcome = accept_some(listener, false);
+    if (outcome == Accepting::no_room) pause.expires_after(accept_pause);
     co_await pause.async_wait(net::as_result);
   }
 }
@@ -220,17 +260,32 @@ void Worker::publish(const store::Revocation& revocation) {
   });
 }
 
+void Worker::change_listener(ListenerId id, ListenerSetupPtr setup) {
+  post([this, id, setup = std::move(setup)] {
+    for (const auto& listener : listeners_) {
+      if (listener->id == id) listener->setup = setup;
+    }
+  });
+}
+
+void Worker::close_listener(ListenerId id) {
+  post([this, id] {
+    for (const auto& listener : listeners_) {
+      if (listener->id == id) take_queue_and_close(*listener);
+    }
+    for (Connection& connection : connections_) {
+      if (connection.listener_id() == id) connection.retire();
+    }
+  });
+}
+
 void Worker::drain() {
   post([this] {
     for (const auto& listener : listeners_) {
-      if (listener->role != Role::main) continue;
-      // Closing a listening socket resets what waits in its queue, so that is taken first.
-      accept_some(*listener);
-      listener->close();
+      if (listener->setup->role == Role::main) take_queue_and_close(*listener);
     }
-    for (Connection& connection : connections_) {
-      if (connection.role() == Role::main) connection.stop_if_idle();
-    }
+    draining_ = true;
+    close_what_is_idle();
   });
 }
 

@@ -22,14 +22,17 @@ class Worker {
          std::shared_ptr<const Runtime> runtime, ProcessState& process);
   ~Worker();
 
-  // Before run(): takes the descriptor.
-  void listen(int descriptor, int family, Role role, std::string port);
+  // Takes the descriptor. `running`: from any thread, while the loop runs; else before run().
+  void listen(ListenerId id, int descriptor, ListenerSetupPtr setup, bool running);
   // Runs the loop until stop().
   void run();
 
   // From any thread:
   void install(std::shared_ptr<const Runtime> runtime);
   void publish(const store::Revocation& revocation);
+  void change_listener(ListenerId id, ListenerSetupPtr setup);  // for connections that come now
+  // Takes what is queued, accepts nothing more; its connections end with their next answer.
+  void close_listener(ListenerId id);
   void drain();      // take what is queued, accept nothing more, close idle connections
   void close_all();  // cut what is left
   void stop();
@@ -40,25 +43,28 @@ class Worker {
 
  private:
   struct Listener {
-    Listener(net::Poller& poller, int fd, int family_, Role role_, std::string port_)
-        : descriptor(fd), family(family_), role(role_), port(std::move(port_)), watched(poller) {}
+    Listener(net::Poller& poller, ListenerId name, int fd, ListenerSetupPtr given)
+        : id(name), descriptor(fd), setup(std::move(given)), watched(poller) {}
     ~Listener() { close(); }
     void close();
+    ListenerId id;
     int descriptor;  // -1 when closed
-    int family;
-    Role role;
-    std::string port;
+    ListenerSetupPtr setup;
     net::Watched watched;
   };
+  enum class Accepting : std::uint8_t { all_taken, more, no_room };
+  void take_queue_and_close(Listener& listener);
   net::Task<void> accept_loop(Listener& listener);
   net::Task<void> tick_loop();
   void keep_accepting(Listener& listener);
   void keep_ticking();
   void report(const char* what) noexcept;
   void hand_over_spans();
-  bool accept_some(Listener& listener);
+  Accepting accept_some(Listener& listener, bool last);
   void start_connection(Listener& listener, int descriptor, const net::Address& peer);
   [[nodiscard]] bool has_room();
+  void close_what_is_idle();
+  void say_descriptors_are_out();
 
   // Ended first, by the destructor's body: what is still suspended uses the members below.
   std::unique_ptr<boost::asio::io_context> loop_;
@@ -68,6 +74,8 @@ class Worker {
   WorkerState state_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   ConnectionList connections_;
+  bool draining_ = false;
+  std::int64_t complained_ = INT64_MIN / 2;  // the wheel's tick
 };
 
 }  // namespace proxy

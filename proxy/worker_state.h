@@ -33,6 +33,9 @@ struct ProcessState {
   std::atomic<bool> draining{false};          // readiness says no
   const store::StoreHealth* store_health = nullptr;  // set before threads run; null: in memory
   std::atomic<bool> closing{false};           // answers carry Connection: close
+  std::atomic<bool> keys_missing{false};      // a trusted issuer's keys were never fetched
+  std::atomic<bool> follows_keys{false};      // there are keys to fetch
+  std::atomic<bool> keys_wanted{false};       // a token named a key that nobody knows
   std::atomic<std::uint32_t> connections{0};  // client connections of all workers
   MetricsBook metrics;
 
@@ -74,6 +77,7 @@ struct WorkerState {
   boost::intrusive::list<SessionStream> session_streams;
   bool warned_about_forwarding = false;
   bool warned_about_questions = false;
+  std::uint32_t requests = 0;  // under way
   TraceSource traces;
   std::vector<Span> spans;  // of the requests since the last tick
 

@@ -25,6 +25,12 @@ enum class TlsError : std::uint8_t {
 // The peer's certificate was looked at and refused.
 [[nodiscard]] bool is_refused_certificate(const boost::system::error_code& error);
 
+// Who the other side is, by its verified certificate.
+struct TlsPeer {
+  std::string subject;    // "CN=client one,O=Example", as RFC 2253 has it
+  std::string forwarded;  // X-Forwarded-Client-Cert as Envoy writes it
+};
+
 enum class TlsVersion : std::uint8_t { v1_2, v1_3 };
 
 // What is wrong with the files of an option; `option` is its name in the structs below.

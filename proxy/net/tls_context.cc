@@ -21,7 +21,9 @@ int no_password(char*, int, int, void*) { return -1; }
 }  // namespace
 
 std::string newest_reason() {
-  const unsigned long newest = ::ERR_peek_last_error();
+  // Errors pile up on their way out; what the system said is the first one.
+  unsigned long newest = ::ERR_peek_last_error();
+  if (const unsigned long first = ::ERR_peek_error(); ERR_SYSTEM_ERROR(first)) newest = first;
   ::ERR_clear_error();
   if (ERR_SYSTEM_ERROR(newest)) return std::strerror(ERR_GET_REASON(newest));
   const char* const reason = ::ERR_reason_error_string(newest);

@@ -4,7 +4,6 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <openssl/x509.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -13,8 +12,8 @@
 #include <cerrno>
 #include <cstring>
 
-#include "proxy/net/tls.h"
 #include "proxy/net/tls_error.h"
+#include "proxy/net/tls_peer.h"
 
 namespace proxy::net {
 namespace {
@@ -229,19 +228,10 @@ void TlsSession::send_close_notify() {
   ::ERR_clear_error();
 }
 
-std::string TlsSession::peer_subject() const {
+std::unique_ptr<const TlsPeer> TlsSession::peer() const {
   X509* const certificate = ::SSL_get0_peer_certificate(ssl_);
-  if (certificate == nullptr || ::SSL_get_verify_result(ssl_) != X509_V_OK) return {};
-  BIO* const text = ::BIO_new(::BIO_s_mem());
-  if (text == nullptr) return {};
-  std::string subject;
-  if (::X509_NAME_print_ex(text, ::X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253) >= 0) {
-    char* bytes = nullptr;
-    const long size = BIO_get_mem_data(text, &bytes);
-    subject.assign(bytes, static_cast<std::size_t>(size));
-  }
-  ::BIO_free(text);
-  return subject;
+  if (certificate == nullptr || ::SSL_get_verify_result(ssl_) != X509_V_OK) return nullptr;
+  return describe_peer(*certificate);
 }
 
 }  // namespace proxy::net

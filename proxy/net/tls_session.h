@@ -12,6 +12,7 @@
 #include <string>
 
 #include "proxy/net/stream.h"
+#include "proxy/net/tls.h"
 
 using SSL = struct ssl_st;
 using BIO = struct bio_st;
@@ -46,8 +47,8 @@ class TlsSession {
   // As much as the kernel takes of it.
   void send_close_notify();
 
-  // The subject of the peer's verified certificate as RFC 2253 has it; empty: it showed none.
-  [[nodiscard]] std::string peer_subject() const;
+  // Null when the peer showed no certificate, or one that was not verified.
+  [[nodiscard]] std::unique_ptr<const TlsPeer> peer() const;
   [[nodiscard]] SSL* handle() const { return ssl_; }
 
  private:

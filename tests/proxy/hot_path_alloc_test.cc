@@ -149,8 +149,10 @@ class WorkerThread {
         worker_(store_, hashing_, writer_, runtime, process_) {
     net::Listening listening = net::listen_on({"127.0.0.1", 0, ""}, 1);
     port_ = net::parse_endpoint(listening.address)->port;
-    worker_.listen(listening.descriptors.front(), listening.family, Role::main,
-                   std::to_string(port_));
+    auto setup = std::make_shared<ListenerSetup>();
+    setup->family = listening.family;
+    setup->port = std::to_string(port_);
+    worker_.listen(1, listening.descriptors.front(), setup, false);
     thread_ = std::thread([this] {
       is_counted_thread = true;
       worker_.run();

@@ -291,7 +291,11 @@ TEST_F(TlsTest, ClientsAreAskedForACertificate) {
   client_tls_ = client_for(with);
   shake(*server_tls_, *client_tls_, "a.example");
   EXPECT_FALSE(*server_result_);
-  EXPECT_EQ(server_->tls()->peer_subject(), "CN=client one");
+  const auto peer = server_->tls()->peer();
+  ASSERT_TRUE(peer);
+  EXPECT_EQ(peer->subject, "CN=client one");
+  EXPECT_TRUE(peer->forwarded.starts_with("Hash="));
+  EXPECT_EQ(peer->forwarded.substr(5 + 64), ";Subject=\"CN=client one\";DNS=client.example");
 }
 
 TEST_F(TlsTest, AClientWithoutACertificateIsTurnedAwayWhereOneIsRequired) {

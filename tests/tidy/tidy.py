@@ -33,6 +33,7 @@ LEVELS = {
     "proxy/runtime": 4, "proxy/stores": 5, "proxy/webhook": 6,
     "proxy/client": 5, "proxy/endpoints/": 5,
     "proxy/question": 6, "proxy/decide": 6, "proxy/renewals": 6, "proxy/local_runtime": 6,
+    "proxy/under_way": 8, "proxy/listener": 2, "proxy/listener_tls": 2,
     "proxy/worker_state": 7,
     "proxy/upstream_request": 8, "proxy/route_answers": 8, "proxy/health": 8,
     "proxy/forward_auth": 8,
@@ -54,7 +55,9 @@ SAME = {"proxy/log_line": "proxy/telemetry", "proxy/event_metrics": "proxy/telem
         "proxy/page_texts": "proxy/pages",
         "proxy/exchange_state": "proxy/worker_state", "proxy/server_metrics": "proxy/server",
         "proxy/server_watch": "proxy/server", "proxy/doctor_store": "proxy/doctor",
-        "proxy/connection": "proxy/worker_state"}
+        "proxy/connection": "proxy/worker_state",
+        "proxy/connection_opening": "proxy/worker_state", "proxy/listeners": "proxy/server",
+        "proxy/key_sets": "proxy/server"}
 ALONE = ("config/", "auth/", "examples/", "proxy/http/", "proxy/net/")
 
 # --- third parties: which files may include what.
@@ -76,7 +79,8 @@ CONFINED = {
     r"boost/asio/(posix/|local/|generic/|ip/|basic_|signal_set|steady_timer|post\.hpp)":
         r"proxy/net/(stream|poller)\.cc|examples/.*|tests/.*",
     r"sys/epoll\.h": r"proxy/net/.*",
-    r"sys/socket\.h|netinet/|sys/un\.h": r"proxy/(net/.*|worker.*|server.*|connection.*)",
+    r"sys/socket\.h|netinet/|sys/un\.h":
+        r"proxy/(net/.*|worker.*|server.*|connection.*|listeners\.cc)",
 }
 
 BANNED = [

@@ -128,6 +128,8 @@ class Connection:
     def run(self):
         self.socket.settimeout(30)
         try:
+            if self.backend.context:
+                self.socket = self.backend.context.wrap_socket(self.socket, server_side=True)
             while self.open:
                 received = self._read_head()
                 exchange = Exchange(self, received)
@@ -220,7 +222,8 @@ class Connection:
 class Backend:
     """Listens on a free port (or a unix socket) until stop()."""
 
-    def __init__(self, path=None, host="127.0.0.1"):
+    def __init__(self, path=None, host="127.0.0.1", context=None):
+        self.context = context  # TLS, where it is not None
         self.requests = []
         self.violations = []
         self.connections = []
@@ -235,7 +238,7 @@ class Backend:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self.socket.bind((host, 0))
             self.port = self.socket.getsockname()[1]
-            self.url = f"http://127.0.0.1:{self.port}"
+            self.url = f"{'https' if context else 'http'}://127.0.0.1:{self.port}"
         self.socket.listen(512)
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
