@@ -331,12 +331,6 @@ void note_unknown_key(WorkerState& worker, const Exchange& exchange) {
   worker.process.keys_wanted.store(true, std::memory_order_relaxed);
 }
 
-void refuse_overload(Decision& decision) {
-  decision.kind = Decision::Kind::reject;
-  decision.status = 503;
-  decision.error = "overloaded";
-}
-
 void record(WorkerState& worker, const Connection& connection, const Exchange& exchange) {
   if (connection.role() == Role::health) return;
   const auto duration = std::chrono::duration_cast<std::chrono::microseconds>(

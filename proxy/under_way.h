@@ -1,6 +1,7 @@
 // The bound on requests under way, limits.pending. One thread: each worker has its share.
 #pragma once
 
+#include "proxy/decide.h"
 #include "proxy/worker_state.h"
 
 namespace proxy {
@@ -21,5 +22,11 @@ class UnderWay {
  private:
   WorkerState& worker_;
 };
+
+inline void refuse_overload(Decision& decision) {
+  decision.kind = Decision::Kind::reject;
+  decision.status = 503;
+  decision.error = "overloaded";
+}
 
 }  // namespace proxy
