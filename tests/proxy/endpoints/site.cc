@@ -154,7 +154,7 @@ Reply Site::ask(Function function, const Call& call) {
     head.fields.push_back({http::header_id(name), name, value});
   }
   const Context context{runtime_, *store_, *hashing_, *log_, now_};
-  const Request request{head, call.body, call.client, "request-1", call.principal.get(),
+  const Request request{head, call.body, call.client, "request-1", {}, call.principal.get(),
                         call.principal_error};
   return run(function(context, request));
 }
