@@ -122,6 +122,8 @@ std::string sign_asymmetric(EVP_PKEY* pkey, const AlgorithmTraits& traits, std::
   if (EVP_DigestSign(context.get(), data_of(signature), &size, data_of(input), input.size()) != 1) {
     return {};
   }
+  // Out of memory, OpenSSL 3.0 calls ECDSA's failure a signature of 4 GiB.
+  if (size > signature.size()) return {};
   signature.resize(size);
   return traits.kind == KeyKind::ecdsa ? from_der(signature, traits.coordinate_bytes) : signature;
 }
