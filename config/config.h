@@ -221,14 +221,14 @@ struct Endpoints {
 
 // Somebody else who knows whether a password is right.
 struct UsersHttp {
-  std::string url;                // empty: nobody is asked
-  milliseconds timeout{3'000};    // for the whole question
+  std::string url;
+  milliseconds timeout{3'000};  // for the whole question
   Location at;
 };
 
 struct Users {
   std::string file;  // users.yaml or an htpasswd file; re-read when it changes
-  UsersHttp http;
+  std::optional<UsersHttp> http;  // who is asked about names that the file does not have
   Location at;
 };
 

@@ -41,8 +41,8 @@ void check_tracing(const Config& config, Report& report) {
 }
 
 void check_users_http(const Config& config, Report& report) {
-  const std::string& url = config.users.http.url;
-  if (url.empty()) { return; }
+  if (!config.users.http) { return; }
+  const std::string& url = config.users.http->url;
   const auto host = host_of(url);
   if (!host) {
     report.problem("users.http.url", "must be of the form https://HOST:PORT/PATH");

@@ -15,7 +15,7 @@ namespace config {
 namespace {
 
 bool has_users(const Config& config) {
-  return !config.users.file.empty() || !config.users.http.url.empty();
+  return !config.users.file.empty() || config.users.http.has_value();
 }
 
 constexpr std::array<std::string_view, 13> algorithms{

@@ -44,7 +44,6 @@ struct Route {
   bool checks_origin = true;  // of changing requests that a cookie lets in
   std::string strip_prefix;          // "/api"; empty: none
   std::vector<std::string> rewrite;  // segments like those of the path; empty: none
-  bool forwards_trailers = false;
   std::optional<CorsRule> cors;
   std::optional<RateRule> rate;
   auth::Requirement requirement;

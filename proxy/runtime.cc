@@ -228,10 +228,10 @@ void Compiler::verifier() {
 }
 
 void Compiler::users(std::shared_ptr<const auth::Users> given) {
-  if (!config_.users.http.url.empty()) {
+  if (config_.users.http) {
     std::string why;
-    runtime_->user_service = UserService::make(config_.users.http, why);
-    if (!runtime_->user_service) problem(config_.users.http.at, "users.http.url", why);
+    runtime_->user_service = UserService::make(*config_.users.http, why);
+    if (!runtime_->user_service) problem(config_.users.http->at, "users.http.url", why);
   }
   if (config_.users.file.empty()) {
     runtime_->users = given ? std::move(given) : std::make_shared<const auth::Users>();

@@ -30,11 +30,11 @@ TEST(QuickConfig, TakesAFinalSlashAndAnotherAddress) {
 TEST(QuickConfig, NamesTheArgumentThatIsWrong) {
   EXPECT_EQ(lines_of(quick_config("3000", "8080").problems),
             (std::vector<std::string>{
-                "--upstream: takes http://host:port or unix:/path",
+                "--upstream: takes http://host:port, https://host:port or unix:/path",
                 "--listen: takes an IP address and a port, such as 0.0.0.0:8080 or [::]:8080, or "
                 "unix:/run/gatehouse.sock"}));
   EXPECT_FALSE(quick_config("", "").problems.empty());
-  EXPECT_FALSE(quick_config("https://127.0.0.1:3000", "").problems.empty());
+  EXPECT_FALSE(quick_config("ftp://127.0.0.1:3000", "").problems.empty());
 }
 
 }  // namespace

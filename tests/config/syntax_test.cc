@@ -73,11 +73,12 @@ TEST(ListenAddress, TakesAddressesWithPortsAndSockets) {
 
 TEST(UpstreamEndpoint, TakesHttpAndSockets) {
   for (const char* url : {"http://127.0.0.1:3000", "http://localhost:3000", "http://app",
-                          "http://[::1]:3000", "unix:/run/app.sock"}) {
+                          "http://[::1]:3000", "https://app", "https://127.0.0.1:8443",
+                          "unix:/run/app.sock"}) {
     EXPECT_EQ(check_upstream_endpoint(url), "") << url;
   }
   for (const char* url : {"", "127.0.0.1:3000", "http://", "http:///", "http://a/", "http://a?b",
-                          "http://a#b", "http://u@a", "https://a", "http://a:0", "http://a b",
+                          "http://a#b", "http://u@a", "https://u@a", "http://a:0", "http://a b",
                           "http://127.1", "http://0x7f000001", "http://1", "unix:a"}) {
     EXPECT_NE(check_upstream_endpoint(url), "") << url;
   }

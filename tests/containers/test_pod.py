@@ -28,7 +28,7 @@ def keys_and_users(chart):
         yield {**secret, "metadata": {"name": f"legacy-app-{kind}"}}
 
 
-def as_config_map(secret):
+    """The same files to a pod; podman 4.3 mounts a Secret's base64, not what it stands for."""
     """The same files to a pod; podman 4.3 mounts a Secret's base64 and not what it stands for."""
     return {"apiVersion": "v1", "kind": "ConfigMap", "data": decoded(secret),
             "metadata": {"name": secret["metadata"]["name"]}}

@@ -124,7 +124,6 @@ def test_old_versions_and_other_protocols_are_refused(start, authority):
     context.set_alpn_protocols(["h2", "http/1.1"])
     with TlsClient(gate.address, context) as client:
         assert client.socket.selected_alpn_protocol() == "http/1.1"
-    assert "200" in s_client(gate, "-quiet", text=b"") or True
 
 
 def test_plain_text_on_a_tls_listener_is_closed(start, authority):
@@ -421,7 +420,6 @@ def test_a_body_that_ends_without_notice_is_cut(start, authority):
 
     def script(exchange):
         exchange.send(b"HTTP/1.1 200 OK\r\n\r\nhalf of i")
-        exchange.connection.socket.detach_quietly = True
         os.close(exchange.connection.socket.detach())
         exchange.close()
     backend.on("/half", script)
