@@ -56,7 +56,7 @@ inline config::Route public_route(std::string path) {
 // One upstream, HMAC keys, no routes.
 inline config::Config small_config() {
   config::Config config;
-  config.listeners.push_back({"127.0.0.1:8080", {}});
+  config.listeners.push_back({"127.0.0.1:8080", {}, false, {}});
   config.upstreams.push_back(upstream_at("app", "http://127.0.0.1:3000"));
   config.tokens.access.keys.push_back(secret_key("a", access_secret));
   config.tokens.refresh.keys.push_back(secret_key("r", refresh_secret));

@@ -25,7 +25,7 @@ class Questions : public ::testing::Test {
                                   " HTTP/1.1\r\nHost: gatehouse\r\nContent-Length: 0\r\n" +
                                   std::string(fields) + "\r\n");
     EXPECT_EQ(request_.error, http::ParseError::none);
-    const Peer peer{*net::parse_address(std::string(from)), from, "8080"};
+    const Peer peer{*net::parse_address(std::string(from)), from, "8080", false, {}, {}};
     const Client client = client_of(*runtime_, peer, request_.head);
     question_ = question_in(*runtime_, client, request_.head);
     if (!question_) return "no question";

@@ -296,7 +296,7 @@ TEST(Runtime, AnUpstreamThatIsOurOwnListenerIsAProblem) {
                            Loop{"[::]:8080", "http://[::1]:8080"},
                            Loop{"unix:/run/a.sock", "unix:/run/a.sock"}}) {
     config::Config config = small_config();
-    config.listeners = {{loop.listener, {}}};
+    config.listeners = {{loop.listener, {}, false, {}}};
     config.upstreams = {upstream_at("app", loop.upstream)};
     expect_problem(config, "upstreams.app.endpoints[0]", loop.listener);
   }
@@ -305,7 +305,7 @@ TEST(Runtime, AnUpstreamThatIsOurOwnListenerIsAProblem) {
                            Loop{"unix:/run/a.sock", "unix:/run/b.sock"},
                            Loop{"0.0.0.0:8080", "unix:/run/b.sock"}}) {
     config::Config config = small_config();
-    config.listeners = {{fine.listener, {}}};
+    config.listeners = {{fine.listener, {}, false, {}}};
     config.upstreams = {upstream_at("app", fine.upstream)};
     EXPECT_EQ(problems_of(config), "");
   }
@@ -365,7 +365,7 @@ TEST(Runtime, UsersOfAFileThatIsNoLongerConfiguredAreGone) {
 
 TEST(Runtime, OnlyTheSameSocketIsOurOwnListener) {
   config::Config config = small_config();
-  config.listeners = {{"10.0.0.5:8080", {}}};
+  config.listeners = {{"10.0.0.5:8080", {}, false, {}}};
   config.upstreams = {upstream_at("app", "http://127.0.0.1:8080")};
   EXPECT_EQ(problems_of(config), "");
   config.upstreams = {upstream_at("app", "http://10.0.0.5:8080")};

@@ -39,7 +39,7 @@ class UpstreamRequest : public ::testing::Test {
     EXPECT_EQ(exchange_->request_parser.feed(exchange_->request), http::Progress::complete);
     EXPECT_EQ(http::check_request(exchange_->request), http::ParseError::none);
     exchange_->local = local_;
-    const Peer peer{*net::parse_address("192.0.2.7"), "192.0.2.7", "8080"};
+    const Peer peer{*net::parse_address("192.0.2.7"), "192.0.2.7", "8080", false, {}, {}};
     exchange_->client = client_of(*runtime_, peer, exchange_->request);
     exchange_->client.forwarding.request_id = "0123456789abcdef00000001";
     exchange_->decision =
