@@ -65,10 +65,13 @@ prepare_containers() {
 # build_image NAME DOCKERFILE: layers that are there already are not made again.
 build_image() {
   local log=build/containers/build-${2//[^A-Za-z0-9]/-}.log begin=$SECONDS
+  # Podman ends well when it is interrupted; the id is written by a build that came to its end.
+  local id=$log.id
+  rm -f "$id"
   # In Docker's format, because the OCI format has no HEALTHCHECK.
   if ! "$podman" build --pull=never --network host --format docker --layers \
     --build-arg REVISION="$(git rev-parse HEAD 2> /dev/null || echo unknown)" \
-    --tag "$1" --file "$2" . > "$log" 2>&1; then
+    --iidfile "$id" --tag "$1" --file "$2" . > "$log" 2>&1 || [ ! -s "$id" ]; then
     tail -n 60 "$log"
     echo "$stage: the image $1 could not be built; its log is $log"
     return 1
