@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <span>
 
 #include "auth/bytes.h"
 #include "auth/password.h"
@@ -24,8 +25,10 @@ namespace proxy::endpoints {
 
 namespace {
 
+// The last three belong to the page's form; what a script sends under these names is its own.
 constexpr std::array<std::string_view, 7> login_names{"username", "email", "name", "password",
                                                      "csrf",     "rd",    "remember"};
+constexpr std::size_t script_names = 4;
 constexpr std::array<std::string_view, 4> not_in_query{"username", "email", "name", "password"};
 constexpr std::size_t user_agent_bytes_max = 200;
 
@@ -42,7 +45,9 @@ std::optional<Reply> read_attempt(const Context& context, const Request& request
     return bad_login("Credentials belong into the body, not into the URL.");
   }
   Fields fields;
-  const FieldsProblem problem = read_fields(request.head, request.body, login_names, fields);
+  const std::span<const std::string_view> names(login_names);
+  const auto wanted = is_form(request.head) ? names : names.first(script_names);
+  const FieldsProblem problem = read_fields(request.head, request.body, wanted, fields);
   if (problem.status != 0) return error_reply(problem.status, problem.code, problem.message);
 
   attempt.target = fields.value("rd");

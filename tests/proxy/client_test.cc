@@ -28,8 +28,8 @@ class ClientTest : public ::testing::Test {
     EXPECT_EQ(request_.error, http::ParseError::none) << fields;
     peer_ = peer;
     const auto address = net::parse_address(peer_);
-    client_ = client_of(*runtime_, {address.value_or(net::Address{}), peer_, "8080"},
-                        request_.head);
+    const Peer peer_seen{address.value_or(net::Address{}), peer_, "8080", false, {}, {}};
+    client_ = client_of(*runtime_, peer_seen, request_.head);
     return client_;
   }
   // Through a trusted peer with this X-Forwarded-For.

@@ -270,7 +270,7 @@ TEST_F(Decide, OurEndpointsAreServedByTheirExactPath) {
 
 TEST_F(Decide, EndpointsThatAreSwitchedOffBelongToTheApplication) {
   config::Config config = house_config();
-  config.endpoints = {"", "", "", "", "", "", "", ""};
+  config.endpoints = {"", "", "", "", "", "", "", "", "", ""};
   config.routes.insert(config.routes.begin(), public_route("/login"));
   compile_again(config);
   hold({

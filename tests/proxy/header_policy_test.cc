@@ -288,15 +288,15 @@ TEST(HeaderPolicy, ANameForShowThatCouldNotStandInAHeaderIsLeftOut) {
 
 TEST(HeaderPolicy, WritesItsOwnForwardingFields) {
   http::Buffer out;
-  HeaderPolicy::append_forwarding({"192.0.2.7", "", "http", "app.example.com:8080", "8080", "id1"},
-                                  out);
+  HeaderPolicy::append_forwarding(
+      {"192.0.2.7", "", "http", "app.example.com:8080", "8080", "id1", ""}, out);
   EXPECT_EQ(out.view(),
             "X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: http\r\n"
             "X-Forwarded-Host: app.example.com:8080\r\nX-Forwarded-Port: 8080\r\n"
             "X-Request-Id: id1\r\n");
   out.clear();
-  HeaderPolicy::append_forwarding({"10.0.0.1", "192.0.2.7, 10.0.0.2", "https", "", "443", "id2"},
-                                  out);
+  HeaderPolicy::append_forwarding(
+      {"10.0.0.1", "192.0.2.7, 10.0.0.2", "https", "", "443", "id2", ""}, out);
   EXPECT_EQ(out.view(),
             "X-Forwarded-For: 192.0.2.7, 10.0.0.2, 10.0.0.1\r\nX-Forwarded-Proto: https\r\n"
             "X-Forwarded-Port: 443\r\nX-Request-Id: id2\r\n");

@@ -268,18 +268,19 @@ TEST_F(SnapshotTest, BytesThatAreNoSnapshotAreRefusedAsAWhole) {
   MemoryStore after({}, nullptr);
   EXPECT_FALSE(after.load(good + "x", opening));
   std::string other_version = good;
-  other_version[other_version.find("2\n")] = '3';
+  other_version[other_version.find("3\n")] = '4';
   EXPECT_FALSE(after.load(other_version, opening));
   EXPECT_EQ(after.load(good, opening), 2U);
 }
 
-// The end of its only session is followed by the counts of two empty lists.
+// The end of its only session, an idle life and an empty profile, is followed by the counts of two
+// empty lists.
 TEST_F(SnapshotTest, FilesOfVersionZeroOneAreRead) {
   MemoryStore before({}, nullptr);
   const auth::FamilyId family = login(before, "alice");
   std::string old = before.save(opening);
-  old[old.find("2\n")] = '1';
-  old.erase(old.size() - 3 * 8, 8);
+  old[old.find("3\n")] = '1';
+  old.erase(old.size() - 4 * 8, 2 * 8);
   MemoryStore after({}, nullptr);
   ASSERT_EQ(after.load(old, opening), 1U);
   const auto rotated = run(after.rotate(family, 0, true, opening + hours{1})).value();
