@@ -104,7 +104,9 @@ namespace {
 int choose_protocol(SSL*, const unsigned char** chosen, unsigned char* size,
                     const unsigned char* offered, unsigned offered_size, void*) {
   constexpr std::string_view ours = "http/1.1";
-  for (unsigned at = 0; at + 1U + offered[at] <= offered_size; at += 1U + offered[at]) {
+  // Each name behind its length; nothing lies behind the last.
+  for (unsigned at = 0; at < offered_size; at += 1U + offered[at]) {
+    if (at + 1U + offered[at] > offered_size) break;
     const std::string_view protocol(reinterpret_cast<const char*>(offered) + at + 1, offered[at]);
     if (protocol != ours) continue;
     *chosen = offered + at + 1;

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from support.backend import Backend
+from support.faults import needs_plain_program
 from support.gate import BINARY, ROOT, USERS, merge
 from support.redis import Redis, missing_tools
 
@@ -216,6 +217,7 @@ def test_redis_that_does_not_let_us_in(healthy, tmp_path, redis):
 @needs_redis
 @pytest.mark.skipif(FAKETIME == [], reason="faketime is not installed")
 def test_redis_whose_clock_is_not_ours(healthy, tmp_path, redis, monkeypatch):
+    needs_plain_program()
     monkeypatch.setenv("FAKETIME", "+1h")
     monkeypatch.setenv("FAKETIME_DONT_FAKE_MONOTONIC", "1")
     monkeypatch.setenv("LD_PRELOAD", str(FAKETIME[0]))

@@ -8,6 +8,8 @@ import socket
 import threading
 import time
 
+import pytest
+
 from support.backend import response
 from support.client import Client, render
 from support.gate import SLOW
@@ -171,6 +173,7 @@ def test_more_requests_than_may_be_under_way_are_told_to_come_back(start):
         assert three.request("GET", "/x", bearer).status == 200
 
 
+@pytest.mark.nightly
 def test_x35_a_client_that_keeps_its_connection_loses_nothing_to_a_drain(start):
     """Its next request is still answered, and the answer says that it was the last."""
     backend = start.backend()

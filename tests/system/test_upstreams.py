@@ -146,6 +146,7 @@ def test_without_a_healthy_endpoint_it_is_503_at_once(start):
     # What was known is known after a reload, too.
     gate.signal(1)
     gate.wait_for_log("reloaded the configuration")
+    gate.wait_for(lambda: gate.get("/x").status == 503, "the refusal after the reload")
     seen = len(backend.at("/x"))
     assert gate.get("/x").status == 503
     assert len(backend.at("/x")) == seen

@@ -10,7 +10,6 @@ namespace proxy::http {
 namespace {
 
 constexpr std::string_view ours = "__Host-rt";
-constexpr std::string_view access = "__Host-at";
 const std::vector<std::string> own_names{"__Host-rt", "__Host-at"};
 
 TEST(Cookie, IsFoundByItsExactName) {
