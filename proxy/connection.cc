@@ -49,15 +49,16 @@ void Connection::stop_if_idle() {
   if (idle_) stream_->cancel_read();
 }
 
-void Connection::retire() {
-  retired_ = true;
-  // One that waited in the queue of the listener gets an answer.
-  if (had_request_) stop_if_idle();
-}
-
 void Connection::begin_idle() {
   idle_ = true;
   idle_since_ = worker_.wheel.now_tick();
+}
+
+// The wait was ended by the clock or by a drain, perhaps in the very moment when a request came:
+// that one is still answered.
+net::IoResult Connection::last_look(net::IoResult got, std::span<char> room) {
+  const bool ended_by_us = is_timeout(got.error) || is_cancelled(got.error);
+  return ended_by_us && stream_->is_open() ? stream_->read_now(room) : got;
 }
 
 // The long part of the wait between two requests, without a buffer.
@@ -68,12 +69,9 @@ net::Task<net::IoResult> Connection::wait_parked(std::unique_ptr<Exchange>& exch
   got.error = co_await stream_->wait_readable(keep_alive - parked_after);
   exchange = worker_.take_exchange();
   if (!stream_->is_open()) co_return got;
-  // Readable; or the wait was ended by the clock or a drain in the very moment when a request
-  // came: that one is still answered.
-  if (!got.error || is_timeout(got.error) || is_cancelled(got.error)) {
-    got = stream_->read_now(exchange->request.bytes.reserve(http::Buffer::block_bytes / 2));
-  }
-  co_return got;
+  const auto room = exchange->request.bytes.reserve(http::Buffer::block_bytes / 2);
+  if (!got.error) co_return stream_->read_now(room);
+  co_return last_look(got, room);
 }
 
 net::Task<Connection::HeadResult> Connection::read_head(std::unique_ptr<Exchange>& exchange) {
@@ -82,17 +80,20 @@ net::Task<Connection::HeadResult> Connection::read_head(std::unique_ptr<Exchange
   }
   if (!exchange) exchange = worker_.take_exchange();
   const bool is_next = !first_;
-  first_ = close_ = continued_ = false;
+  first_ = close_ = continued_ = promised_ = false;
   body_waited_ = 0;
   body_counted_ = 0;
   if (is_next && exchange->request.bytes.empty()) {
-    if (retired_) co_return HeadResult::closed;
     // A busy client's next request comes soon: for a moment the buffer is kept ready for it.
     begin_idle();
     const auto room = exchange->request.bytes.reserve(http::Buffer::block_bytes / 2);
     const auto keep_alive = worker_.local->runtime->config.timeouts.keep_alive;
     net::IoResult got = co_await stream_->read_some(room, std::min(parked_after, keep_alive));
-    if (is_timeout(got.error) && keep_alive > parked_after) got = co_await wait_parked(exchange);
+    if (is_timeout(got.error) && keep_alive > parked_after) {
+      got = co_await wait_parked(exchange);
+    } else {
+      got = last_look(got, room);
+    }
     idle_ = false;
     if (got.error) co_return HeadResult::closed;
     exchange->request.bytes.commit(got.bytes);
@@ -116,7 +117,8 @@ net::Task<Connection::HeadResult> Connection::read_head(std::unique_ptr<Exchange
     // A CRLF behind the last body is not the beginning of a head yet.
     const bool nothing_yet = head.bytes.empty() || exchange->request_parser.at_start();
     if (nothing_yet) begin_idle();
-    const net::IoResult got = co_await stream_->read_some(room, left);
+    net::IoResult got = co_await stream_->read_some(room, left);
+    if (nothing_yet && is_cancelled(got.error)) got = last_look(got, room);
     idle_ = false;
     if (is_timeout(got.error)) {
       co_return nothing_yet ? HeadResult::closed : HeadResult::timed_out;
@@ -124,7 +126,6 @@ net::Task<Connection::HeadResult> Connection::read_head(std::unique_ptr<Exchange
     if (got.error) co_return HeadResult::closed;
     head.bytes.commit(got.bytes);
   }
-  had_request_ = true;
   parse_error_ = http::check_request(exchange->request);
   if (parse_error_ != http::ParseError::none) co_return HeadResult::refused;
   exchange->request_body.start(*stream_, exchange->request.body, exchange->request.bytes,
@@ -197,8 +198,9 @@ bool Connection::may_persist(const Exchange& exchange) const {
          !worker_.process.closing.load(std::memory_order_relaxed);
 }
 
-std::string_view Connection::persistence_line(const Exchange& exchange) const {
-  if (!may_persist(exchange)) return "Connection: close\r\n";
+std::string_view Connection::persistence_line(const Exchange& exchange) {
+  promised_ = may_persist(exchange);
+  if (!promised_) return "Connection: close\r\n";
   return exchange.request.version_minor == 0 ? std::string_view("Connection: keep-alive\r\n")
                                              : std::string_view{};
 }

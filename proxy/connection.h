@@ -73,14 +73,18 @@ class Connection : public ConnectionHook {
   // Lets the client read our last answer before the close (RFC 9112 section 9.6).
   [[nodiscard]] net::Task<void> linger();
 
-  // "Connection: close\r\n", "Connection: keep-alive\r\n" for HTTP/1.0, or nothing.
-  [[nodiscard]] std::string_view persistence_line(const Exchange& exchange) const;
-  [[nodiscard]] bool may_persist(const Exchange& exchange) const;
+  // "Connection: close\r\n", "Connection: keep-alive\r\n" for HTTP/1.0, or nothing. What it says
+  // is kept: whoever was not told that an answer is the last one may send another request, even
+  // where the end of the process or of the listener comes a moment later.
+  [[nodiscard]] std::string_view persistence_line(const Exchange& exchange);
+  // Whether another request may follow the answer that was given.
+  [[nodiscard]] bool persists() const { return promised_ && !close_; }
   void close_after_this() { close_ = true; }
-  // Its listener is gone: the answer under way is the last one.
-  void retire();
+  // Its listener is gone: the next answer that begins is the last one.
+  void retire() { retired_ = true; }
+  [[nodiscard]] bool is_retired() const { return retired_; }
 
-  // Ends the wait for a next request; an exchange that runs is left alone.
+  // Ends the wait for a next request, unless one has come; an exchange that runs is left alone.
   void stop_if_idle();
   // For how many ticks of the wheel it has waited for a next request; 0 while one runs.
   [[nodiscard]] std::int64_t idle_ticks() const {
@@ -109,6 +113,8 @@ class Connection : public ConnectionHook {
   [[nodiscard]] bool is_too_slow(const Exchange& exchange);
   [[nodiscard]] net::Task<bool> read_proxy_header();
   [[nodiscard]] net::Task<bool> begin_tls();
+  [[nodiscard]] bool may_persist(const Exchange& exchange) const;
+  [[nodiscard]] net::IoResult last_look(net::IoResult got, std::span<char> room);
   [[nodiscard]] net::Task<net::IoResult> wait_parked(std::unique_ptr<Exchange>& exchange);
 
   WorkerState& worker_;
@@ -123,8 +129,8 @@ class Connection : public ConnectionHook {
   bool idle_ = false;
   std::int64_t idle_since_ = 0;
   bool close_ = false;
+  bool promised_ = false;  // the answer left the connection open for another request
   bool retired_ = false;
-  bool had_request_ = false;
   std::int64_t body_waited_ = 0;    // ticks of the current window
   std::uint64_t body_counted_ = 0;  // bytes before it
   bool continued_ = false;  // 100 Continue was sent for this request

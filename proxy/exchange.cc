@@ -456,7 +456,7 @@ net::Task<bool> run_exchange(WorkerState& worker, Connection& connection, Exchan
     co_await perform_internal(worker, connection, exchange);
   }
   record(worker, connection, exchange);
-  if (!connection.may_persist(exchange)) co_return false;
+  if (!connection.persists()) co_return false;
   if (!Connection::is_finished(exchange)) {
     const bool dropped = co_await connection.drop_body(exchange);
     if (!dropped) co_return false;

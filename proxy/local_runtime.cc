@@ -37,6 +37,14 @@ RouteMetrics& LocalRuntime::metrics_of(const Route* route, endpoints::Endpoint e
   return route_metrics_[at < route_metrics_.size() ? at : rules];
 }
 
+void LocalRuntime::learn_from(const LocalRuntime& older) {
+  for (const auto& upstream : upstreams) {
+    for (const auto& known : older.upstreams) {
+      if (known->config().name == upstream->config().name) upstream->learn_from(*known);
+    }
+  }
+}
+
 void LocalRuntime::show_upstreams(bool is_current) {
   for (std::size_t i = 0; i < upstreams.size(); ++i) {
     const Upstream& upstream = *upstreams[i];

@@ -29,6 +29,8 @@ struct LocalRuntime : boost::intrusive_ref_counter<LocalRuntime, boost::thread_u
   [[nodiscard]] UpstreamMetrics& metrics_of(const Route& route) {
     return upstream_metrics_[route.upstream];
   }
+  // What the upstreams of the same names had learned, before the first request.
+  void learn_from(const LocalRuntime& older);
   // Shows how the upstreams stand; nothing of them when another runtime has taken over.
   void show_upstreams(bool is_current);
 

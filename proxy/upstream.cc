@@ -202,6 +202,29 @@ void Upstream::set_health(std::string_view target, bool healthy) {
   wake_next();
 }
 
+void Upstream::learn_from(const Upstream& older) {
+  for (std::size_t i = 0; i < endpoints_.size(); ++i) {
+    if (answered_[i]) continue;
+    std::vector<std::string> addresses;
+    for (const TargetRef& known : older.targets_) {
+      const net::Endpoint& asked = older.endpoints_[known->endpoint];
+      if (asked.host == endpoints_[i].host) addresses.push_back(known->address.host);
+    }
+    if (!addresses.empty()) set_addresses(i, addresses);
+  }
+  const bool is_checked = config_.health_check && older.config_.health_check;
+  for (const TargetRef& target : targets_) {
+    for (const TargetRef& known : older.targets_) {
+      if (known->name != target->name) continue;
+      if (is_checked) target->healthy = known->healthy;
+      target->failures = known->failures;
+      target->successes = known->successes;
+      target->ejections = known->ejections;
+      target->ejected_until = known->ejected_until;
+    }
+  }
+}
+
 std::string_view Upstream::host_for(std::string_view asked, const Target& target) const {
   if (!config_.host.empty()) return config_.host;
   return config_.preserve_host && !asked.empty() ? asked : std::string_view(target.authority);

@@ -131,6 +131,11 @@ class Upstream {
   void set_addresses(std::size_t endpoint, const std::vector<std::string>& addresses);
   void set_health(std::string_view target, bool healthy);
 
+  // What the same upstream of an older configuration had learned: the addresses of names, and which
+  // endpoints are not well or left out. Before the first request, so that none meets a moment in
+  // which everything counts as well again.
+  void learn_from(const Upstream& older);
+
   // What Host says: the configured one, the client's, or the endpoint's own.
   [[nodiscard]] std::string_view host_for(std::string_view asked, const Target& target) const;
   [[nodiscard]] const std::shared_ptr<const net::TlsClient>& tls() const { return tls_; }

@@ -115,6 +115,7 @@ net::Task<void> Worker::tick_loop() {
     const auth::Time wall = wall_clock();
     state_.flush_proofs(wall);
     if (draining_) close_what_is_idle();
+    if (retiring_) close_what_is_retired();
     state_.revocations.sweep(wall);
     hand_over_spans();
     state_.local->show_upstreams(true);
@@ -137,6 +138,16 @@ void Worker::close_what_is_idle() {
     if (connection.role() == Role::main && connection.idle_ticks() >= idle_ticks_to_give_way) {
       connection.stop_if_idle();
     }
+  }
+}
+
+// The same for the connections of listeners that are gone.
+void Worker::close_what_is_retired() {
+  retiring_ = false;
+  for (Connection& connection : connections_) {
+    if (!connection.is_retired()) continue;
+    retiring_ = true;
+    if (connection.idle_ticks() >= idle_ticks_to_give_way) connection.stop_if_idle();
   }
 }
 
@@ -249,8 +260,10 @@ void Worker::install(std::shared_ptr<const Runtime> runtime) {
   post([this, runtime = std::move(runtime)]() mutable {
     log_.set_options(runtime->log);
     state_.local->show_upstreams(false);
-    state_.install(LocalRuntimeRef(new LocalRuntime(std::move(runtime), state_.executor,
-                                                    state_.wheel, state_.process.workers)));
+    LocalRuntimeRef next(new LocalRuntime(std::move(runtime), state_.executor, state_.wheel,
+                                          state_.process.workers));
+    next->learn_from(*state_.local);
+    state_.install(std::move(next));
   });
 }
 
@@ -276,6 +289,7 @@ void Worker::close_listener(ListenerId id) {
     for (Connection& connection : connections_) {
       if (connection.listener_id() == id) connection.retire();
     }
+    close_what_is_retired();
   });
 }
 

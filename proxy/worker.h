@@ -64,6 +64,7 @@ class Worker {
   void start_connection(Listener& listener, int descriptor, const net::Address& peer);
   [[nodiscard]] bool has_room();
   void close_what_is_idle();
+  void close_what_is_retired();
   void say_descriptors_are_out();
 
   // Ended first, by the destructor's body: what is still suspended uses the members below.
@@ -75,6 +76,7 @@ class Worker {
   std::vector<std::unique_ptr<Listener>> listeners_;
   ConnectionList connections_;
   bool draining_ = false;
+  bool retiring_ = false;  // connections of a listener that is gone are left
   std::int64_t complained_ = INT64_MIN / 2;  // the wheel's tick
 };
 

@@ -200,6 +200,32 @@ TEST_F(UpstreamTest, WhatTheHealthCheckSaysHolds) {
   EXPECT_EQ(take(), 2);
 }
 
+TEST_F(UpstreamTest, WhatWasKnownBeforeAReloadIsKnownFromItsFirstRequestOn) {
+  config_.health_check.emplace();
+  start();
+  eject(0);
+  upstream_->set_health("http://10.0.0.2:80", false);
+  const auto before = std::move(upstream_);
+  start().learn_from(*before);
+  EXPECT_EQ(take() + take(), 6);
+  // Without a check there is nobody to say that it is well again.
+  config_.health_check.reset();
+  start().learn_from(*before);
+  for (int i = 0; i < 6; ++i) EXPECT_NE(take(), 1);
+}
+
+TEST_F(UpstreamTest, AddressesOfANameOutliveAReload) {
+  config_.endpoints = {"http://app.internal:80"};
+  start();
+  upstream_->set_addresses(0, {"10.0.0.4", "10.0.0.5"});
+  const auto before = std::move(upstream_);
+  config_.endpoints = {"http://10.0.0.9:80", "http://app.internal:80"};
+  start().learn_from(*before);
+  std::map<int, int> seen;
+  for (int i = 0; i < 3; ++i) ++seen[take()];
+  EXPECT_EQ(seen, (std::map<int, int>{{4, 1}, {5, 1}, {9, 1}}));
+}
+
 TEST_F(UpstreamTest, ANameHasAsManyEndpointsAsAddresses) {
   config_.endpoints = {"http://app.internal:80"};
   start();
