@@ -47,6 +47,15 @@ void append_word(std::string_view text, http::Buffer& out) {
   log_detail::append_escaped(out, text, common_value_bytes_max);
 }
 
+// Where the browser came from, without what may be a secret: user, query and fragment.
+std::string_view plain_referer(std::string_view referer) {
+  referer = referer.substr(0, referer.find_first_of("?#"));
+  const std::size_t scheme = referer.find("://");
+  const std::size_t start = scheme == std::string_view::npos ? 0 : scheme + 3;
+  const std::string_view host = referer.substr(start, referer.find('/', start) - start);
+  return host.find('@') == std::string_view::npos ? referer : std::string_view{};
+}
+
 void append_quoted(std::string_view text, std::size_t bytes_max, http::Buffer& out) {
   out.push_back('"');
   log_detail::append_escaped(out, text.empty() ? "-" : text, bytes_max);
@@ -93,7 +102,9 @@ void append_common_line(const AccessRecord& record, bool combined, http::Buffer&
   out.push_back(' ');
   out.append(std::to_string(record.bytes_out));
   if (combined) {
-    out.append(" \"-\" ");  // a referer may hold secrets
+    out.push_back(' ');
+    append_quoted(plain_referer(record.referer), log_path_bytes_max, out);
+    out.push_back(' ');
     append_quoted(record.user_agent, common_value_bytes_max, out);
   }
   out.push_back(' ');

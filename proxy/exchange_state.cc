@@ -29,6 +29,8 @@ void Exchange::next() {
   client = Client{};
   trace = Trace{};
   upstream_duration = std::chrono::microseconds{-1};
+  upstream_began = std::chrono::microseconds{-1};
+  resends = 0;
   status = 0;
   bytes_out = 0;
   target.reset();

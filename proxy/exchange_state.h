@@ -44,6 +44,8 @@ struct Exchange {
   std::chrono::steady_clock::time_point began;
   std::chrono::system_clock::time_point began_wall;
   std::chrono::microseconds upstream_duration{-1};
+  std::chrono::microseconds upstream_began{-1};  // after `began`; where a span is recorded
+  unsigned resends = 0;
   int status = 0;               // what the client was told; 0: nothing
   std::uint64_t bytes_out = 0;  // body bytes that went to the client
   TargetRef target;             // the endpoint that was asked last

@@ -93,6 +93,11 @@ bool Retries::allow(const Attempt& attempt, Failure failure, const TargetRef& fa
   return true;
 }
 
+std::chrono::microseconds since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() -
+                                                               begin);
+}
+
 void forget_answer(Exchange& exchange) {
   exchange.response.clear();
   exchange.response.bytes.clear();
@@ -110,6 +115,9 @@ net::Task<Forwarded> forward(WorkerState& worker, Connection& connection, Exchan
   Forwarded result;
   Upstream& upstream = *exchange.local->upstreams[exchange.decision.route->upstream];
   Retries retries(exchange, upstream);
+  if (exchange.trace.is_ours && exchange.trace.is_sampled) {
+    exchange.upstream_began = since(exchange.began);
+  }
   for (;;) {
     bool again = false;
     {
@@ -120,12 +128,12 @@ net::Task<Forwarded> forward(WorkerState& worker, Connection& connection, Exchan
       again = retries.allow(attempt, result.failure, exchange.target);
     }
     if (!again) break;
+    ++exchange.resends;
     forget_answer(exchange);
     if (retries.has_pause()) co_await rest_before_retry(worker.executor, retries.pause());
   }
   if (exchange.target) exchange.upstream = exchange.target->name;
-  exchange.upstream_duration = std::chrono::duration_cast<std::chrono::microseconds>(
-      std::chrono::steady_clock::now() - exchange.began);
+  exchange.upstream_duration = since(exchange.began);
   co_return result;
 }
 

@@ -21,6 +21,7 @@
 
 #include "auth/bytes.h"
 #include "auth/password.h"
+#include "proxy/metrics.h"
 #include "proxy/net/poller.h"
 #include "proxy/net/until_memory.h"
 
@@ -187,10 +188,19 @@ net::Task<auth::Result<bool>> HashPool::verify(std::string hash, std::string pas
   auth::cleanse(password);
   // Holds the queue's memory until this coroutine has been resumed, whatever became of the pool.
   const std::shared_ptr<Impl> impl = impl_;
-  if (!impl->reserve()) co_return auth::Error::overloaded;
+  if (!impl->reserve()) {
+    count(Metric::hash_queue_refused, "full");
+    co_return auth::Error::overloaded;
+  }
   const Token token;
+  const Clock::time_point asked = Clock::now();
   const Verdict verdict = co_await impl->async_verify(std::move(job), token);
-  if (verdict.error) co_return *verdict.error;
+  if (verdict.error) {
+    count(Metric::hash_queue_refused, "late");
+    co_return *verdict.error;
+  }
+  observe(Metric::hash_queue_duration,
+          std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - asked));
   co_return verdict.fits;
 }
 

@@ -66,7 +66,17 @@ std::string KeySets::take(const std::string& url, const std::string& text) {
   texts[url] = text;
   if (!install_(texts)) return "the set does not go with the other keys";
   set.text = text;
+  set.keys = keys.keys.size();
   return "";
+}
+
+void KeySets::collect(Scrape& scrape) const {
+  for (const auto& [url, set] : sets_) {
+    scrape.set(Metric::jwks_keys, static_cast<double>(set.keys), url);
+    if (set.text.empty()) continue;
+    const auto since = set.fetched.time_since_epoch();
+    scrape.set(Metric::jwks_fetched_time, std::chrono::duration<double>(since).count(), url);
+  }
 }
 
 net::Task<void> KeySets::refresh(std::string url) {
@@ -95,10 +105,12 @@ net::Task<void> KeySets::refresh(std::string url) {
     reason = answer.status == 0 ? answer.error : "status " + std::to_string(answer.status);
   }
   Set& set = known->second;
+  count(Metric::jwks_fetches, url, reason.empty() ? "ok" : "failed");
   if (!reason.empty()) {
     complain(set, url, reason);
     co_return;
   }
+  set.fetched = std::chrono::system_clock::now();
   set.due = Clock::now() + refresh_interval;
   set.complaint.clear();
   tell_readiness();

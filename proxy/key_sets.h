@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 
+#include "proxy/metrics.h"
 #include "proxy/net/tls.h"
 #include "proxy/runtime.h"
 #include "proxy/worker_state.h"
@@ -29,6 +30,8 @@ class KeySets {
   void follow(const config::Config& config);
   // Until the loop ends.
   [[nodiscard]] net::Task<void> run();
+  // How things stand, for /metrics.
+  void collect(Scrape& scrape) const;
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -38,6 +41,8 @@ class KeySets {
     Clock::time_point due{};
     Clock::time_point asked = Clock::time_point::min();
     std::string complaint;
+    std::size_t keys = 0;  // in `text`
+    std::chrono::system_clock::time_point fetched{};
   };
   net::Task<void> refresh(std::string url);
   [[nodiscard]] std::string take(const std::string& url, const std::string& text);

@@ -57,6 +57,8 @@ enum class Metric : std::uint8_t {
   token_cache_misses,
   token_cache_entries,
   hash_queue_length,
+  hash_queue_duration,
+  hash_queue_refused,
   // Redis.
   store_duration,
   store_errors,
@@ -66,6 +68,10 @@ enum class Metric : std::uint8_t {
   revocation_lag,
   revocations_followed,
   alerts,
+  // Keys of trusted issuers that are fetched.
+  jwks_fetches,
+  jwks_keys,
+  jwks_fetched_time,
   // The process.
   log_lines_dropped,
   spans,

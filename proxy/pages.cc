@@ -15,6 +15,9 @@ namespace {
 
 constexpr std::size_t logo_bytes_max = 8 * 1024;
 constexpr std::size_t template_bytes_max = 16 * 1024;
+constexpr const char* login_file = "login.html";
+constexpr const char* logout_file = "logout.html";
+constexpr const char* message_file = "message.html";
 
 struct Named {
   std::string_view name;
@@ -81,6 +84,15 @@ std::string base64(std::string_view bytes) {
 }
 
 }  // namespace
+
+std::vector<std::string> template_files(const config::Browser& from) {
+  std::vector<std::string> files;
+  if (from.pages.directory.empty()) return files;
+  for (const char* name : {login_file, logout_file, message_file}) {
+    files.push_back(from.pages.directory + "/" + name);
+  }
+  return files;
+}
 
 std::string escaped_html(std::string_view text) {
   std::string out;
@@ -204,9 +216,9 @@ void Pages::add_templates(const config::Pages& from, std::vector<Trouble>& troub
     const std::string wrong = into.parse(text);
     if (!wrong.empty()) troubles.push_back({"directory", path + ": " + wrong});
   };
-  add(Page::login, "login.html", login_);
-  add(Page::logout, "logout.html", logout_);
-  add(Page::message, "message.html", message_);
+  add(Page::login, login_file, login_);
+  add(Page::logout, logout_file, logout_);
+  add(Page::message, message_file, message_);
   std::error_code ignored;
   if (!from.directory.empty() && !std::filesystem::is_directory(from.directory, ignored)) {
     troubles.push_back({"directory", from.directory + " is no directory"});

@@ -85,6 +85,9 @@ class Pages {
 // A page with everything that belongs to it must fit: slow lines and small devices.
 inline constexpr std::size_t page_bytes_max = 20 * 1024;
 
+// The files that a page may come from beside the logo, whether they exist or not.
+[[nodiscard]] std::vector<std::string> template_files(const config::Browser& from);
+
 [[nodiscard]] std::string escaped_html(std::string_view text);
 
 }  // namespace proxy

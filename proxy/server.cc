@@ -213,7 +213,10 @@ net::Task<void> Server::drain() {
   process_.closing = true;
   for (const auto& worker : workers_) worker->drain();
   const auto cut_at = Clock::now() + times.timeout;
-  while (process_.connections.load() != 0 && Clock::now() < cut_at) {
+  const auto is_busy = [this] {
+    return process_.connections.load() != 0 || process_.prestops.load() != 0;
+  };
+  while (is_busy() && Clock::now() < cut_at) {
     timer.expires_after(drain_check);
     co_await timer.async_wait(net::as_result);
   }
@@ -259,7 +262,7 @@ bool Server::load_again() {
   }
   const std::string shortage = fit_to_descriptors(loaded.config);
   if (!shortage.empty()) log().write(Level::warning, shortage);
-  attempted_files_ = config::files_of(loaded.config);
+  attempted_files_ = watched_files_of(loaded.config);
   for (const std::string& key : keep_fixed(runtime_->config, loaded.config)) {
     log().write(Level::warning, "changes at a restart only; the rest is in force", {{"key", key}});
   }

@@ -98,6 +98,9 @@ class Server {
   std::vector<std::string> attempted_files_;  // of the configuration that was last tried
 };
 
+// The configuration, every file that it names, and the templates of its pages.
+[[nodiscard]] std::vector<std::string> watched_files_of(const config::Config& config);
+
 // What a reload cannot change stays as it is; the names of the keys that would have changed.
 // Listeners are the server's own matter.
 [[nodiscard]] std::vector<std::string> keep_fixed(const config::Config& now, config::Config& next);

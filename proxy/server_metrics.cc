@@ -53,6 +53,7 @@ void Server::collect(Scrape& scrape) const {
   scrape.set(Metric::tunnels, 0);
   scrape.set(Metric::token_cache_entries, 0);
   stores_->collect(scrape);
+  if (key_sets_) key_sets_->collect(scrape);
   scrape.set(Metric::hash_queue_length, static_cast<double>(hashing_->waiting()));
   scrape.set(Metric::log_lines_dropped, static_cast<double>(writer_->dropped()));
   scrape.set(Metric::config_last_reload_success, last_reload_succeeded_ ? 1 : 0);

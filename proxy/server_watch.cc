@@ -46,9 +46,15 @@ std::vector<std::string> directories_of(const std::vector<std::string>& files) {
 
 }  // namespace
 
+std::vector<std::string> watched_files_of(const config::Config& config) {
+  std::vector<std::string> files = config::files_of(config);
+  for (std::string& file : template_files(config.browser)) files.push_back(std::move(file));
+  return files;
+}
+
 // A refused configuration may need nothing but another of its files to be mended.
 std::vector<std::string> Server::files_to_watch() const {
-  std::vector<std::string> files = config::files_of(runtime_->config);
+  std::vector<std::string> files = watched_files_of(runtime_->config);
   files.insert(files.end(), attempted_files_.begin(), attempted_files_.end());
   std::sort(files.begin(), files.end());
   files.erase(std::unique(files.begin(), files.end()), files.end());

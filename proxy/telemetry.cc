@@ -375,6 +375,9 @@ void Log::write(Level level, std::string_view message, std::initializer_list<Log
 }
 
 bool Log::logs_access() const { return impl_->options.access; }
+bool Log::writes_referer() const {
+  return impl_->options.access_format == AccessFormat::combined;
+}
 
 void Log::set_options(LogOptions options) { impl_->options = std::move(options); }
 

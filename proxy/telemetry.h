@@ -50,6 +50,7 @@ struct AccessRecord {
   std::string_view upstream;  // endpoint address
   std::string_view reason;    // why it was refused or failed: an enum's name
   std::string_view user_agent;
+  std::string_view referer;  // as it came; only where writes_referer()
 };
 
 // A security event. Empty views are left out.
@@ -100,6 +101,7 @@ class Log {
   // `message` is a sentence; fields carry the values.
   void write(Level level, std::string_view message, std::initializer_list<LogField> fields = {});
   [[nodiscard]] bool logs_access() const;
+  [[nodiscard]] bool writes_referer() const;  // in the Combined Log Format
   void set_options(LogOptions options);  // level and format after a reload; the file stays
   void flush();                          // hand the buffer over; called by the worker's tick
 

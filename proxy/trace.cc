@@ -63,7 +63,7 @@ void Trace::append_fields(const http::RequestHead& head, http::Buffer& out) cons
   out.append("traceparent: 00-");
   out.append(id());
   out.append("-");
-  out.append({span_id.data(), span_id.size()});
+  out.append({client_id.data(), client_id.size()});
   out.append(is_sampled ? "-01\r\n" : "-00\r\n");
   if (!is_continued) return;
   for (const http::Field& field : head.fields) {
@@ -101,6 +101,7 @@ Trace TraceSource::begin(const http::RequestHead& head, const TraceRules& rules)
   if (!rules.is_on) return trace;
   trace.is_ours = true;
   put_hex(next(), trace.span_id.data());
+  put_hex(next(), trace.client_id.data());
   if (trace.is_known) return trace;
   put_hex(next(), trace.trace_id.data());
   put_hex(next(), trace.trace_id.data() + 16);
@@ -111,17 +112,22 @@ Trace TraceSource::begin(const http::RequestHead& head, const TraceRules& rules)
   return trace;
 }
 
-std::size_t SpanQueue::push(std::vector<Span>& spans) {
-  std::size_t taken = 0;
+std::int64_t spans_of(const std::vector<Span>& requests) {
+  const auto forwarded = std::count_if(requests.begin(), requests.end(),
+                                       [](const Span& span) { return span.is_forwarded(); });
+  return static_cast<std::int64_t>(requests.size()) + forwarded;
+}
+
+std::int64_t SpanQueue::push(std::vector<Span>& spans) {
   {
     const std::lock_guard lock(mutex_);
     const std::size_t room = spans_max - std::min(spans_max, spans_.size());
-    taken = std::min(room, spans.size());
-    const auto end = spans.begin() + static_cast<std::ptrdiff_t>(taken);
+    const auto end = spans.begin() + static_cast<std::ptrdiff_t>(std::min(room, spans.size()));
     spans_.insert(spans_.end(), std::make_move_iterator(spans.begin()),
                   std::make_move_iterator(end));
+    spans.erase(spans.begin(), end);
   }
-  const std::size_t lost = spans.size() - taken;
+  const std::int64_t lost = spans_of(spans);
   spans.clear();
   return lost;
 }

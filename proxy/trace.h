@@ -35,7 +35,8 @@ struct TraceParent {
 struct Trace {
   TraceId trace_id{};
   SpanId parent_id{};   // the client's span, where `is_continued`
-  SpanId span_id{};     // ours, where `is_ours`
+  SpanId span_id{};     // ours, where `is_ours`: the request as we served it
+  SpanId client_id{};   // as we made it to the application, below the other; its parent there
   bool is_known = false;      // there is a trace_id
   bool is_continued = false;  // the client began it
   bool is_ours = false;       // the application gets a traceparent of ours
@@ -65,12 +66,17 @@ class TraceSource {
   std::uint32_t credit_ = 0;
 };
 
-// A finished request, for the collector.
+// A finished request, for the collector: one span of it as it was served, and one of it as the
+// application was asked, where it was.
 struct Span {
   Trace trace;
   std::chrono::system_clock::time_point started;
   std::chrono::microseconds duration{0};
-  std::chrono::microseconds upstream_duration{-1};  // -1: not forwarded
+  // The second span, of what the application was asked: -1: it was not.
+  std::chrono::microseconds upstream_began{-1};  // after `started`
+  std::chrono::microseconds upstream_duration{-1};
+  int upstream_status = 0;  // 0: no answer
+  unsigned resends = 0;
   std::string method;
   std::string host;
   std::string path;  // without the query
@@ -82,13 +88,18 @@ struct Span {
   int status = 0;
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
+
+  [[nodiscard]] bool is_forwarded() const { return upstream_began.count() >= 0; }
 };
+
+// How many spans the collector gets of them.
+[[nodiscard]] std::int64_t spans_of(const std::vector<Span>& requests);
 
 class SpanQueue {
  public:
-  static constexpr std::size_t spans_max = 4'096;
-  // Takes what fits, and gives back how many did not. Leaves `spans` empty.
-  [[nodiscard]] std::size_t push(std::vector<Span>& spans);
+  static constexpr std::size_t spans_max = 4'096;  // requests
+  // Takes what fits, and gives back how many spans did not. Leaves `spans` empty.
+  [[nodiscard]] std::int64_t push(std::vector<Span>& spans);
   // At most `count`, oldest first.
   [[nodiscard]] std::vector<Span> take(std::size_t count);
 

@@ -13,6 +13,7 @@ namespace json = boost::json;
 constexpr std::size_t batch_spans = 512;
 constexpr std::chrono::milliseconds collector_timeout{3'000};
 constexpr int span_kind_server = 2;
+constexpr int span_kind_client = 3;
 constexpr int status_error = 2;
 
 json::object text(std::string_view key, std::string_view value) {
@@ -41,9 +42,6 @@ json::array attributes_of(const Span& span) {
   result.push_back(number("http.response.status_code", span.status));
   result.push_back(number("http.request.body.size", static_cast<std::int64_t>(span.bytes_in)));
   result.push_back(number("http.response.body.size", static_cast<std::int64_t>(span.bytes_out)));
-  if (span.upstream_duration.count() >= 0) {
-    result.push_back(number("gatehouse.upstream_us", span.upstream_duration.count()));
-  }
   return result;
 }
 
@@ -52,8 +50,9 @@ std::string nanoseconds(std::chrono::system_clock::time_point time) {
       std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count());
 }
 
-json::object to_json(const Span& span) {
-  const auto id = [](const SpanId& from) { return std::string_view(from.data(), from.size()); };
+std::string_view id(const SpanId& from) { return {from.data(), from.size()}; }
+
+json::object server_span(const Span& span) {
   json::object result;
   result["traceId"] = span.trace.id();
   result["spanId"] = id(span.trace.span_id);
@@ -68,11 +67,63 @@ json::object to_json(const Span& span) {
   return result;
 }
 
+// The address of an endpoint (`http://10.0.0.7:3000`, `unix:/run/app.sock`) in its parts.
+void add_server(std::string_view endpoint, json::array& attributes) {
+  if (endpoint.starts_with("unix:")) {
+    attributes.push_back(text("network.transport", "unix"));
+    attributes.push_back(text("server.address", endpoint.substr(5)));
+    return;
+  }
+  const std::size_t scheme = endpoint.find("://");
+  if (scheme != std::string_view::npos) {
+    attributes.push_back(text("url.scheme", endpoint.substr(0, scheme)));
+    endpoint.remove_prefix(scheme + 3);
+  }
+  const std::size_t colon = endpoint.rfind(':');
+  const bool has_port = colon != std::string_view::npos && endpoint.back() != ']';
+  attributes.push_back(text("server.address", has_port ? endpoint.substr(0, colon) : endpoint));
+  if (!has_port) return;
+  attributes.push_back({{"key", "server.port"},
+                        {"value", {{"intValue", std::string(endpoint.substr(colon + 1))}}}});
+}
+
+// What the application was asked, all tries together.
+json::object client_span(const Span& span) {
+  json::array attributes;
+  attributes.push_back(text("http.request.method", span.method));
+  attributes.push_back(text("url.path", span.path));
+  add_server(span.upstream, attributes);
+  const bool failed = span.upstream_status == 0 || span.upstream_status >= 400;
+  if (span.upstream_status != 0) {
+    attributes.push_back(number("http.response.status_code", span.upstream_status));
+  }
+  if (failed) {
+    const std::string status = std::to_string(span.upstream_status);
+    attributes.push_back(text("error.type", span.reason.empty() ? status : span.reason));
+  }
+  if (span.resends > 0) attributes.push_back(number("http.request.resend_count", span.resends));
+  const auto began = span.started + span.upstream_began;
+  json::object result;
+  result["traceId"] = span.trace.id();
+  result["spanId"] = id(span.trace.client_id);
+  result["parentSpanId"] = id(span.trace.span_id);
+  result["name"] = span.method;
+  result["kind"] = span_kind_client;
+  result["startTimeUnixNano"] = nanoseconds(began);
+  result["endTimeUnixNano"] = nanoseconds(began + span.upstream_duration);
+  result["attributes"] = std::move(attributes);
+  if (failed) result["status"] = {{"code", status_error}};
+  return result;
+}
+
 }  // namespace
 
 std::string to_otlp(const std::vector<Span>& spans, std::string_view version) {
   json::array list;
-  for (const Span& span : spans) list.push_back(to_json(span));
+  for (const Span& span : spans) {
+    list.push_back(server_span(span));
+    if (span.is_forwarded()) list.push_back(client_span(span));
+  }
   json::object scope;
   scope["scope"] = {{"name", "gatehouse"}, {"version", version}};
   scope["spans"] = std::move(list);
@@ -108,7 +159,7 @@ net::Task<bool> TraceExporter::send_waiting(std::string url) {
   for (;;) {
     std::vector<Span> spans = queue_.take(batch_spans);
     if (spans.empty()) co_return true;
-    const auto count_them = static_cast<std::int64_t>(spans.size());
+    const std::int64_t count_them = spans_of(spans);
     if (!aim(url)) {
       count(Metric::spans, "failed", {}, count_them);
       continue;

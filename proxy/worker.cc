@@ -127,8 +127,8 @@ net::Task<void> Worker::tick_loop() {
 
 void Worker::hand_over_spans() {
   if (state_.spans.empty()) return;
-  const std::size_t lost = state_.process.spans.push(state_.spans);
-  if (lost > 0) count(Metric::spans, "dropped", {}, static_cast<std::int64_t>(lost));
+  const std::int64_t lost = state_.process.spans.push(state_.spans);
+  if (lost > 0) count(Metric::spans, "dropped", {}, lost);
 }
 
 // At the end: clients that were served a moment ago may be about to send the next request. That one

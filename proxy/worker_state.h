@@ -37,6 +37,7 @@ struct ProcessState {
   std::atomic<bool> follows_keys{false};      // there are keys to fetch
   std::atomic<bool> keys_wanted{false};       // a token named a key that nobody knows
   std::atomic<std::uint32_t> connections{0};  // client connections of all workers
+  std::atomic<std::uint32_t> prestops{0};     // hooks that wait for their answer
   MetricsBook metrics;
 
   [[nodiscard]] bool is_store_down() const {

@@ -5,6 +5,7 @@ import base64
 import json
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -12,6 +13,7 @@ from support.backend import response
 from support.certificates import Authority
 from support.gate import SLOW
 from support.jws import encode, good_claims
+from support.metrics import Metrics
 
 
 class Issuer:
@@ -65,6 +67,33 @@ def test_keys_are_there_before_the_first_request(start, issuer):
     assert gate.get("/x", issuer.bearer()).status == 200
     assert gate.get("/x", issuer.bearer("k2", kid="k1")).status == 401
     assert issuer.server.last().get("Host") == issuer.server.url.split("//")[1]
+
+
+def test_metrics_tell_how_the_keys_are(start, issuer):
+    issuer.publish(issuer.jwk("k1"), issuer.jwk("k2"))
+    gate = start(start.backend(), issuer.config())
+
+    def value(name, **labels):
+        text = gate.request("GET", "/metrics", role="health").body.decode()
+        return Metrics(text).value(f"gatehouse_jwks_{name}", url=issuer.url, **labels)
+    assert value("keys") == 2 and value("fetches_total", result="ok") == 1
+    assert abs(value("last_success_timestamp_seconds") - time.time()) < 60 * SLOW
+    issuer.publish(status=500)
+    assert gate.get("/x", issuer.bearer(kid="k9")).status == 401
+    assert value("keys") == 2
+
+
+def test_metrics_tell_of_keys_that_cannot_be_had(start, issuer):
+    issuer.publish(status=500)
+    gate = start(start.backend(), issuer.config(), ready=False)
+    gate.wait_for(gate._is_listening, "the listening lines")
+
+    def failed():
+        text = gate.request("GET", "/metrics", role="health").body.decode()
+        metrics = Metrics(text)
+        assert metrics.value("gatehouse_jwks_keys") == 0
+        return metrics.value("gatehouse_jwks_fetches_total", url=issuer.url, result="failed") >= 1
+    gate.wait_for(failed, "the failure")
 
 
 def test_readiness_waits_for_the_keys(start, issuer):

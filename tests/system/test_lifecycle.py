@@ -394,3 +394,13 @@ def test_prestop_waits_out_the_delay(start):
     assert gate.request("GET", "/prestop", role="health").status in (200, 204)
     assert time.monotonic() - began > 0.5
     assert gate.try_login().status == 200
+
+
+def test_prestop_is_answered_before_the_end(start):
+    """Beside an ordinary container both come at once, the hook perhaps a moment later; an answer
+    that is lost would end the application before its requests."""
+    gate = start(start.backend(), {"drain": {"delay": "600ms", "timeout": "20s"}})
+    gate.signal(signal.SIGTERM)
+    gate.wait_for(lambda: gate.readiness() == 503, "the beginning of the end")
+    assert gate.request("GET", "/prestop", role="health").status == 200
+    gate.join()

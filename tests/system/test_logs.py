@@ -132,18 +132,20 @@ def test_the_trace_of_the_client_stands_in_its_lines(gate, backend):
 
 
 COMBINED = re.compile(r'(\S+) - (\S+) \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d \+0000\] '
-                      r'"GET (\S+) HTTP/1.1" (\d{3}) (\d+) "-" "(.*)" (\S+) (\S+)\Z')
+                      r'"GET (\S+) HTTP/1.1" (\d{3}) (\d+) "(.*)" "(.*)" (\S+) (\S+)\Z')
 
 
 def test_access_lines_of_web_servers(start):
     gate = start(start.backend(), {"log": {"access_format": "combined"}})
-    gate.get("/clf?secret=1", {**gate.bearer(), "User-Agent": 'a" b'})
+    gate.get("/clf?secret=1", {**gate.bearer(), "User-Agent": 'a" b',
+                               "Referer": 'https://app.example.com/from"?code=secret#token'})
     gate.wait_for(lambda: "/clf" in gate.stdout(), "the access line")
     line = next(line for line in gate.stdout().splitlines() if "/clf" in line)
     found = COMBINED.match(line)
     assert found, line
     assert found.group(1, 2, 3, 4, 5) == ("127.0.0.1", "alice", "/clf", "200", "2")
-    assert found.group(6) == 'a\\" b' and len(found.group(7)) == 24 and found.group(8) == "-"
+    assert found.group(6) == 'https://app.example.com/from\\"'
+    assert found.group(7) == 'a\\" b' and len(found.group(8)) == 24 and found.group(9) == "-"
     gate.wait_for_record(event="login", outcome="ok")  # audit lines keep log.format
 
 

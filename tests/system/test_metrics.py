@@ -58,6 +58,11 @@ def test_sessions(gate):
             "gatehouse_sessions_revoked_total", 1, reason="logout")
 
 
+def test_passwords_that_are_hashed(gate):
+    counted(gate, lambda: gate.login("bob"), "gatehouse_hash_queue_duration_seconds_count", 1)
+    assert scrape(gate).value("gatehouse_hash_queue_length") == 0
+
+
 def test_known_tokens(gate):
     bearer = gate.login().bearer()
     with gate.connect() as client:

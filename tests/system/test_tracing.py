@@ -6,12 +6,14 @@ import threading
 
 import pytest
 
+from support.backend import response
 from support.client import render
 from support.gate import SLOW
 from support.metrics import Metrics
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 FORM = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-(0[01])\Z")
+SERVER, CLIENT = 2, 3  # kinds of spans
 OPEN = {"routes": [{"path": "/open/**", "access": "public", "name": "open"}]}
 
 
@@ -30,11 +32,12 @@ class Traced:
         return [span for batch in self.batches() for resource in batch["resourceSpans"]
                 for scope in resource["scopeSpans"] for span in scope["spans"]]
 
-    def span_of(self, path):
+    def span_of(self, path, kind=SERVER):
         found = []
 
         def look():
-            found[:] = [s for s in self.spans() if attributes(s)["url.path"] == path]
+            found[:] = [s for s in self.spans()
+                        if s["kind"] == kind and attributes(s)["url.path"] == path]
             return bool(found)
         self.gate.wait_for(look, f"a span of {path}")
         return found[0]
@@ -58,8 +61,11 @@ def test_a_trace_begins_here(traced):
     trace_id, span_id, flags = FORM.match(traced.app.last().get("traceparent")).groups()
     assert flags == "01" and traced.app.last().get("tracestate") is None
     span = traced.span_of("/open/new")
-    assert span["traceId"] == trace_id and span["spanId"] == span_id
-    assert "parentSpanId" not in span and span["kind"] == 2 and span["name"] == "GET open"
+    assert span["traceId"] == trace_id
+    assert "parentSpanId" not in span and span["name"] == "GET open"
+    below = traced.span_of("/open/new", CLIENT)
+    assert below["traceId"] == trace_id and below["spanId"] == span_id != span["spanId"]
+    assert below["parentSpanId"] == span["spanId"]
     assert int(span["endTimeUnixNano"]) >= int(span["startTimeUnixNano"]) > 1e18
     told = attributes(span)
     assert told["http.request.method"] == "GET" and told["http.response.status_code"] == "200"
@@ -83,7 +89,36 @@ def test_a_trace_is_continued(traced):
     assert len(traced.app.last().all("traceparent")) == 1
     span = traced.span_of("/open/more")
     assert span["traceId"] == trace_id and span["parentSpanId"] == parent
-    assert span["spanId"] == seen.group(2)
+    assert traced.span_of("/open/more", CLIENT)["spanId"] == seen.group(2) != span["spanId"]
+
+
+def test_the_applications_part_is_a_span_of_its_own(traced):
+    traced.app.answer("/open/missing", response(404))
+    traced.gate.get("/open/missing")
+    span, below = traced.span_of("/open/missing"), traced.span_of("/open/missing", CLIENT)
+    told = attributes(below)
+    host, port = traced.app.url.removeprefix("http://").split(":")
+    assert told["server.address"] == host and told["server.port"] == port
+    assert told["http.response.status_code"] == told["error.type"] == "404"
+    assert below["status"] == {"code": 2} and "status" not in span, "the client's side is at fault"
+    times = [int(s[key]) for s, key in ((span, "startTimeUnixNano"), (below, "startTimeUnixNano"),
+                                        (below, "endTimeUnixNano"), (span, "endTimeUnixNano"))]
+    assert times == sorted(times)
+
+
+def test_a_second_try_is_told_of(start):
+    app, collector, bad = start.backend(), start.backend(), start.backend()
+    bad.on("*", lambda exchange: exchange.reset())
+    gate = start(app, {"routes": [{**OPEN["routes"][0], "retry": {"attempts": 2}}], "workers": 1,
+                       "upstreams": {"app": {"endpoints": [bad.url, app.url]}},
+                       "tracing": {"otlp_url": collector.url + "/v1/traces"}})
+    for _ in range(2):
+        assert gate.get("/open/x").status == 200
+    spans = lambda: [s for r in collector.requests if r.complete for s in
+                     json.loads(r.body)["resourceSpans"][0]["scopeSpans"][0]["spans"]]
+    again = lambda: [s for s in spans() if attributes(s).get("http.request.resend_count") == "1"]
+    gate.wait_for(lambda: again(), "the span of a second try")
+    assert all(s["kind"] == CLIENT and "status" not in s for s in again())
 
 
 def test_a_client_that_does_not_sample_is_heeded(traced):
@@ -108,6 +143,11 @@ def test_refusals_and_failures_are_spans_too(traced):
     traced.app.answer("/open/broken", b"HTTP/1.1 banana\r\n\r\n", close=True)
     traced.gate.get("/open/broken")
     assert traced.span_of("/open/broken")["status"] == {"code": 2}
+    below = attributes(traced.span_of("/open/broken", CLIENT))
+    assert below["error.type"] == "upstream_bad_response"
+    assert "http.response.status_code" not in below
+    assert not [s for s in traced.spans()
+                if s["kind"] == CLIENT and attributes(s)["url.path"] == "/closed"]
 
 
 def test_no_secret_and_no_user_in_a_span(traced):
@@ -127,21 +167,21 @@ def test_a_part_of_the_traces(start):
             client.request("GET", "/open/x")
             flags.append(FORM.match(traced.app.last().get("traceparent")).group(3))
     assert flags.count("01") == 10
-    traced.gate.wait_for(lambda: len(traced.spans()) == 10, "the spans")
+    traced.gate.wait_for(lambda: len(traced.spans()) == 20, "the spans, two for each request")
 
 
 def test_the_last_spans_are_sent_at_the_end(start):
     traced = Traced(start)
     traced.gate.get("/open/last")
     traced.gate.stop()
-    assert [attributes(s)["url.path"] for s in traced.spans()].count("/open/last") == 1
+    assert [attributes(s)["url.path"] for s in traced.spans()].count("/open/last") == 2
 
 
 def test_a_collector_that_fails_costs_spans_only(start):
     traced = Traced(start)
     traced.collector.on("*", lambda exchange: exchange.reply(500))
     traced.gate.get("/open/x")
-    traced.gate.wait_for(lambda: traced.counted("failed") == 1, "the failure")
+    traced.gate.wait_for(lambda: traced.counted("failed") == 2, "the failure")
     traced.gate.wait_for_log("the collector did not take spans")
     assert traced.gate.get("/open/x").status == 200
 

@@ -1,5 +1,6 @@
 """Reload: what is changed takes effect, what is wrong changes nothing, and nobody notices."""
 
+import base64
 import os
 import shutil
 import signal
@@ -116,6 +117,31 @@ def test_a_config_map_that_is_switched(start, tmp_path):
         assert gate.get(path).status == 401
         kubernetes_volume(volume, files(with_route(config, path)), f"2026_{number}")
         gate.wait_for(lambda: gate.get(path).status == 200, "the switched volume")
+
+
+LOGOS = [b'<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="1"/>' % n for n in (1, 2)]
+
+
+def test_logo_and_templates_are_watched(start, tmp_path):
+    """Also a template that did not exist, and one that is written in place."""
+    logo, templates = tmp_path / "logo.svg", tmp_path / "pages"
+    templates.mkdir()
+    logo.write_bytes(LOGOS[0])
+    gate = start(start.backend(), {**WATCH, "browser": {"enabled": True, "pages": {
+        "logo_file": str(logo), "directory": str(templates)}}})
+
+    def page():
+        return gate.get("/login", {"Accept": "text/html"}).body.decode()
+    assert base64.b64encode(LOGOS[0]).decode() in page()
+    logo.write_bytes(LOGOS[1])
+    gate.wait_for(lambda: base64.b64encode(LOGOS[1]).decode() in page(), "the other logo")
+    (templates / "login.html").write_text("<h1>Desk one</h1>")
+    gate.wait_for(lambda: "Desk one" in page(), "the new template")
+    (templates / "login.html").write_text("<h1>Desk three</h1>")
+    gate.wait_for(lambda: "Desk three" in page(), "the changed template")
+    (templates / "login.html").write_text("<h1>{{#title}}</h1>")
+    gate.wait_for(lambda: reloads(gate, "refused") == 1, "the refusal")
+    assert "Desk three" in page()
 
 
 def test_watch_can_be_switched_on_by_a_reload(start):

@@ -33,7 +33,7 @@ LEVELS = {
     "proxy/runtime": 4, "proxy/stores": 5, "proxy/webhook": 6,
     "proxy/client": 5, "proxy/endpoints/": 5,
     "proxy/question": 6, "proxy/decide": 6, "proxy/renewals": 6, "proxy/local_runtime": 6,
-    "proxy/under_way": 8, "proxy/listener": 2, "proxy/listener_tls": 2,
+    "proxy/under_way": 8, "proxy/record": 9, "proxy/listener": 2, "proxy/listener_tls": 2,
     "proxy/worker_state": 7,
     "proxy/upstream_request": 8, "proxy/route_answers": 8, "proxy/health": 8,
     "proxy/forward_auth": 8,
