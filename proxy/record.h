@@ -1,5 +1,5 @@
-// What is kept of a request that is over, after failures too: its numbers, spans and access line. On
-// the thread of its worker.
+// What is kept of a request that is over, after failures too: its numbers, spans and access line.
+// On the thread of its worker.
 #pragma once
 
 #include "proxy/connection.h"
