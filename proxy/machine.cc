@@ -19,29 +19,32 @@ constexpr std::size_t workers_max = 4;
 
 // The quota in whole processors, 0 when there is none. Version 2 of the cgroup interface first.
 std::size_t cgroup_processors() {
-  const auto round_up = [](long long quota, long long period) -> std::size_t {
-    if (quota <= 0 || period <= 0) return 0;
-    return static_cast<std::size_t>((quota + period - 1) / period);
-  };
   std::ifstream unified("/sys/fs/cgroup/cpu.max");
   std::string quota;
-  long long period = 0;
-  if (unified >> quota >> period) {
-    return quota == "max" ? 0 : round_up(std::atoll(quota.c_str()), period);
-  }
+  std::string period;
+  if (unified >> quota >> period) return processors_of_quota(quota, period);
   std::ifstream quota_file("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
   std::ifstream period_file("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
-  long long quota_us = 0;
-  if (quota_file >> quota_us && period_file >> period) return round_up(quota_us, period);
+  if (quota_file >> quota && period_file >> period) return processors_of_quota(quota, period);
   return 0;
 }
 
 }  // namespace
 
-std::size_t default_workers() {
-  const std::size_t processors = std::max(1U, std::thread::hardware_concurrency());
-  const std::size_t quota = cgroup_processors();
+std::size_t processors_of_quota(const std::string& quota, const std::string& period) {
+  const long long granted = std::atoll(quota.c_str());
+  const long long of = std::atoll(period.c_str());
+  if (granted <= 0 || of <= 0) return 0;  // `max` and `-1`, too
+  return static_cast<std::size_t>((granted + of - 1) / of);
+}
+
+std::size_t workers_for(std::size_t quota, std::size_t processors) {
+  processors = std::max<std::size_t>(processors, 1);
   return std::min({quota == 0 ? processors : quota, processors, workers_max});
+}
+
+std::size_t default_workers() {
+  return workers_for(cgroup_processors(), std::thread::hardware_concurrency());
 }
 
 std::string fit_to_descriptors(config::Config& config) {

@@ -12,6 +12,9 @@ namespace proxy {
 
 // How many workers `workers: 0` means here: the cgroup's CPU quota rounded up, at most 4.
 [[nodiscard]] std::size_t default_workers();
+// Its parts. A quota of 0 is none; `max` and -1 are none, as the kernel writes them.
+[[nodiscard]] std::size_t processors_of_quota(const std::string& quota, const std::string& period);
+[[nodiscard]] std::size_t workers_for(std::size_t quota, std::size_t processors);
 
 // Raises the soft descriptor limit to the hard one and lowers limits.connections so that every
 // client connection can have one to the application. A sentence when it had to; empty otherwise.

@@ -1,7 +1,9 @@
 """Start, reload, drain and restart: a rolling restart loses no request, and a bad file changes
 nothing."""
 
+import os
 import signal
+import subprocess
 import threading
 import time
 
@@ -9,7 +11,7 @@ import pytest
 
 from support.backend import response
 from support.client import render
-from support.gate import PASSWORD_HASH, SLOW, USERS, claims, merge, refreshed
+from support.gate import BINARY, PASSWORD_HASH, SLOW, USERS, claims, merge, refreshed
 
 
 def slow_answer(backend, path="/slow"):
@@ -245,8 +247,24 @@ def test_disabling_a_user_ends_the_sessions(start):
     assert gate.get("/x", bob.bearer()).status == 200
     gate.write_users([{**u, "disabled": u["username"] == "bob"} for u in USERS
                       if u["username"] != "mallory"])
-    gate.wait_for(lambda: gate.refresh(bob.refresh).status == 403, "the end of his session")
+    gate.wait_for(lambda: gate.get("/x", bob.bearer()).status == 401, "the end of his session")
+    assert gate.refresh(bob.refresh).status == 403
     assert gate.try_login("bob").status == 401
+    assert gate.refresh(alice.refresh).status == 200
+
+
+def test_another_password_ends_the_sessions(start):
+    """Whoever changes it may do so because somebody else knows the old one (H17)."""
+    gate = start(start.backend())
+    bob, alice = gate.login("bob"), gate.login("alice")
+    line = subprocess.run(["htpasswd", "-nbBC", "4", "bob", "another"], check=True,
+                          capture_output=True, text=True).stdout.strip().split(":", 1)[1]
+    gate.write_users([{**u, "password_hash": line} if u["username"] == "bob" else u
+                      for u in USERS])
+    gate.wait_for(lambda: gate.get("/x", bob.bearer()).status == 401, "the end of his session")
+    assert gate.refresh(bob.refresh).status == 403
+    assert gate.try_login("bob").status == 401
+    assert gate.try_login("bob", "another").status == 200
     assert gate.refresh(alice.refresh).status == 200
 
 
@@ -404,3 +422,25 @@ def test_prestop_is_answered_before_the_end(start):
     gate.wait_for(lambda: gate.readiness() == 503, "the beginning of the end")
     assert gate.request("GET", "/prestop", role="health").status == 200
     gate.join()
+
+
+# --- what is left behind
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root, to become somebody else")
+def test_no_core_dump_can_carry_keys(tmp_path):
+    """A process that may not be dumped belongs to root in /proc, whoever started it (I10)."""
+    def owner_of(command):
+        with (tmp_path / "output").open("wb") as output:
+            process = subprocess.Popen(command, user=65534, cwd="/", stdout=output, stderr=output,
+                                       stdin=subprocess.DEVNULL)
+        try:
+            deadline = time.monotonic() + 15 * SLOW
+            while time.monotonic() < deadline:
+                yield os.stat(f"/proc/{process.pid}/environ").st_uid
+        finally:
+            process.kill()
+            process.wait()
+    assert next(owner_of(["sleep", "60"])) == 65534, "others belong to their user"
+    ours = owner_of([BINARY, "run", "--upstream", "http://127.0.0.1:9", "--listen", "127.0.0.1:0"])
+    assert any(owner == 0 for owner in ours), (tmp_path / "output").read_text()
+    ours.close()

@@ -210,6 +210,42 @@ def test_a_reader_that_does_not_read_holds_nobody_up(start, tmp_path):
     assert "log lines were dropped" in (tmp_path / "stderr").read_text()
 
 
+def test_a_reader_that_has_left_holds_nobody_up(start, tmp_path):
+    """The other end of the pipe is closed: that is an error of a write, and no end (X-40)."""
+    backend = start.backend()
+    config = start.config(backend, {"workers": 1})
+    (tmp_path / "gatehouse.yaml").write_text(yaml.safe_dump(config))
+    (tmp_path / "users.yaml").write_text(yaml.safe_dump({"users": USERS}))
+    with (tmp_path / "stderr").open("wb") as error:
+        process = subprocess.Popen([BINARY, "-c", "gatehouse.yaml"], cwd=tmp_path, stderr=error,
+                                   stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    try:
+        process.stdout.close()
+        addresses = wait_for_addresses(tmp_path / "stderr", process)
+        with Client(addresses["listener"], timeout=20 * SLOW) as client:
+            for _ in range(200):
+                assert client.request("GET", "/x").status == 401
+        process.terminate()
+        assert process.wait(20 * SLOW) == 0
+    finally:
+        process.kill()
+
+
+def test_a_full_disk_holds_nobody_up(start, tmp_path):
+    """Lines that cannot be written are dropped and counted; requests go on (X-40)."""
+    sockets = {role: str(tmp_path / role) for role in ("listener", "health")}
+    gate = start(start.backend(), {"workers": 1, "log": {"file": "/dev/full"},
+                                   "listeners": [{"address": f"unix:{sockets['listener']}"}],
+                                   "health": {"address": f"unix:{sockets['health']}"}}, ready=False)
+    gate.addresses = sockets
+    gate.wait_for(lambda: gate.readiness() == 200, "readiness without any line")
+    with gate.connect() as client:
+        for _ in range(200):
+            assert client.request("GET", "/x").status == 401
+    gate.wait_for(lambda: dropped(sockets["health"]) >= 200, "lines to be counted as lost")
+    assert gate.try_login().status == 200
+
+
 def wait_for_addresses(file, process):
     event = threading.Event()
     for _ in range(int(3000 * SLOW)):

@@ -12,6 +12,7 @@ import pytest
 
 from support.backend import response
 from support.client import Client, render
+from support.faults import is_plain_program
 from support.gate import SLOW
 
 
@@ -122,6 +123,159 @@ def test_x14_x15_out_of_descriptors(start):
         for client in flood:
             client.close()
         gate.wait_for(lambda: gate.get("/x", bearer).status == 200, "room")
+
+
+def heads_that_never_end(start, count):
+    """Each is as long as it may be and lacks its last line; together they cost what they are."""
+    gate = start(start.backend(), {"workers": 1, "timeouts": {"request_head": "60s"},
+                                   "limits": {"connections": count + 10}})
+    bearer = gate.bearer()
+    before = resident_kib(gate)
+    head = b"GET /x HTTP/1.1\r\nHost: a\r\n" + b"".join(
+        b"X-%d: %s\r\n" % (n, b"a" * 7_000) for n in range(4))
+    clients = [gate.connect() for _ in range(count)]
+    for client in clients:
+        client.send(head)
+    # Behind them in the same loop: what it answers, it does with their bytes already read.
+    for _ in range(20):
+        assert gate.get("/x", bearer).status == 200
+    more = resident_kib(gate) - before
+    for client in clients:
+        client.close()
+    if is_plain_program():
+        assert more < count * (32 + 8) + 4_096, f"{more} KiB for {count} heads"
+
+
+def test_x16_heads_that_never_end_cost_their_limit(start):
+    heads_that_never_end(start, 200)
+
+
+@pytest.mark.nightly
+def test_x16_a_thousand_heads_that_never_end(start):
+    heads_that_never_end(start, 1_000)
+
+
+FIELDS = {"32 KiB of a:b": b"a:b\r\n" * 6_500, "10,000 fields": b"a: b\r\n" * 10_000,
+          "a name of 64 KiB": b"a" * 65_536 + b": b\r\n",
+          "1,000 cookies": b"Cookie: a=b\r\n" * 1_000, "101 fields": b"a: b\r\n" * 101}
+
+
+def header_bombs(start, rounds):
+    """Refused as soon as the limit is passed, for next to no work."""
+    backend = start.backend()
+    gate = start(backend, {"workers": 1})
+    gate.get("/x", gate.bearer())
+    before, began = resident_kib(gate), cpu_seconds(gate)
+    for _ in range(rounds):
+        for name, fields in FIELDS.items():
+            with gate.connect() as client:
+                client.send_pieces(b"GET /y HTTP/1.1\r\nHost: a\r\n" + fields + b"\r\n", [])
+                assert client.read_response().status in (400, 431), name
+    used = (cpu_seconds(gate) - began) / (rounds * len(FIELDS))
+    assert not backend.at("/y")
+    if is_plain_program():
+        assert resident_kib(gate) - before < 1_024
+        assert used < 0.01, f"{used * 1000} ms of a processor for each"
+
+
+def test_x16_header_bombs_are_refused_cheaply(start):
+    header_bombs(start, 20)
+
+
+@pytest.mark.nightly
+def test_x16_ten_thousand_header_bombs(start):
+    header_bombs(start, 2_000)
+
+
+def unread_answers(start, count, size):
+    """Clients that read next to nothing of a large answer: the application is slowed down, and
+    Gatehouse keeps a bounded part of each answer."""
+    backend = start.backend()
+    sent, ended = [0] * count, threading.Event()
+
+    def script(exchange):
+        number = int(exchange.received.target.rsplit("/", 1)[1])
+        exchange.read_body()
+        exchange.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+        try:
+            while sent[number] < size and not ended.is_set():
+                exchange.send(b"x" * 65_536)
+                sent[number] += 65_536
+        except OSError:
+            pass
+        exchange.close()
+    backend.on("*", script)
+    gate = start(backend, {"workers": 1})
+    bearer = gate.bearer()
+    before = resident_kib(gate)
+    clients = [Client(gate.address, timeout=30 * SLOW, receive_buffer=8_192)
+               for _ in range(count)]
+    try:
+        for number, client in enumerate(clients):
+            client.send(render("GET", f"/{number}", bearer))
+            assert client.read_head().status == 200
+        stuck = wait_until_still(sent)
+        assert all(part < size for part in stuck), "the application is slowed down"
+        assert gate.get("/.gatehouse/session", bearer).status == 200
+        if is_plain_program():
+            assert resident_kib(gate) - before < count * 256
+        for client in clients:  # a little more is read, and a little more comes
+            client.read_exactly(65_536)
+    finally:
+        ended.set()
+        for client in clients:
+            client.abort()
+
+
+def wait_until_still(counters):
+    """The values once none of them has changed for a while."""
+    seen, since = list(counters), time.monotonic()
+    while time.monotonic() - since < 0.5 * SLOW:
+        time.sleep(0.05)
+        if seen != counters:
+            seen, since = list(counters), time.monotonic()
+    return seen
+
+
+def test_x09_answers_that_nobody_reads_are_not_kept(start):
+    unread_answers(start, 20, 64 << 20)
+
+
+@pytest.mark.nightly
+def test_x09_a_hundred_answers_of_a_gibibyte(start):
+    unread_answers(start, 100, 1 << 30)
+
+
+def unread_pipeline(start, count):
+    """Ten thousand requests in one write by a client that reads nothing: a few are served, the
+    rest waits in the kernel, and not in our memory."""
+    backend = start.backend()
+    gate = start(backend, {"workers": 1})
+    bearer = gate.bearer()
+    backend.answer("/x", response(200, b"a" * 8_000))
+    before = resident_kib(gate)
+    with Client(gate.address, timeout=60 * SLOW, receive_buffer=8_192) as client:
+        sender = threading.Thread(target=client.send, args=(render("GET", "/x", bearer) * count,))
+        sender.start()
+        served = []
+        gate.wait_for(lambda: served.append(len(backend.at("/x"))) or
+                      (len(served) > 50 and served[-1] == served[-50] > 0), "it to pause", 60)
+        assert served[-1] < count, "it waits for its client"
+        if is_plain_program():
+            assert resident_kib(gate) - before < 1_024
+        for _ in range(count):
+            assert client.read_response().status == 200
+        sender.join()
+    assert len(backend.at("/x")) == count
+
+
+def test_x17_a_pipeline_whose_answers_nobody_reads_waits(start):
+    unread_pipeline(start, 2_500)
+
+
+@pytest.mark.nightly
+def test_x17_ten_thousand_requests_in_one_write(start):
+    unread_pipeline(start, 10_000)
 
 
 def test_x17_pipelined_requests_are_served_one_after_the_other(start):

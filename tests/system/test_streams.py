@@ -78,11 +78,23 @@ def test_parallel_clients_get_their_own_answers(gate, backend, bearer):
 
 
 def test_clients_that_vanish_harm_nobody(gate, backend, bearer):
-    """RST at many points of an exchange (J03)."""
+    """RST behind every byte of a request (J03)."""
     data = render("POST", "/x", bearer, b"hello")
-    for cut in range(1, len(data) + 1, 17):
+    for cut in range(1, len(data) + 1):
         client = gate.connect()
         client.send(data[:cut])
+        client.abort()
+    assert gate.get("/y", bearer).status == 200
+
+
+def test_clients_that_vanish_within_the_answer_harm_nobody(gate, backend, bearer):
+    """RST before, within and behind the answer's head and body (J03)."""
+    backend.answer("/x", response(200, b"x" * 300_000))
+    data = render("GET", "/x", bearer)
+    for wanted in [0, *range(1, 300, 13), *range(1000, 300_000, 29_000)]:
+        client = gate.connect()
+        client.send(data)
+        client.read_exactly(wanted)
         client.abort()
     assert gate.get("/y", bearer).status == 200
 

@@ -90,9 +90,13 @@ BANNED = [
      r"(?!tests/).*\.(cc|h)"),
     (r"\bsleep_for\b|\busleep\s*\(", "tests and loops wait for events, not for time",
      r"(?!examples/|proxy/net/until_memory).*\.(cc|h)"),
+    (r"#include <regex", "no input meets a regular expression (L09)", r"(?!tests/).*\.(cc|h)"),
 ]
 
-
+# --- docs/proof.md: each test that it names must exist, and each row of the list is there.
+PROOF = "docs/proof.md"
+PROOF_ROWS = {"A": 13, "B": 12, "C": 5, "D": 28, "E": 8, "F": 7, "G": 21, "H": 19, "I": 11,
+              "J": 5, "K": 7, "L": 11}
 
 
 def code_only(text):
@@ -170,6 +174,8 @@ def check_first_comment(path, text):
 
 
 def check_lines(path, text):
+    if path == PROOF:
+        return
     # A tab inside of a string is data.
     outside = code_only(text) if path.endswith((".cc", ".h")) else text
     for number, (line, code) in enumerate(zip(text.splitlines(), outside.splitlines()), 1):
@@ -264,6 +270,46 @@ def check_banned(path, text):
                 yield number, reason
 
 
+def names_of_tests():
+    """`Suite.Case` and `test_file.py::test_name` of every test in the tree."""
+    found = {"tidy.py"}
+    for path in ROOT.glob("tests/**/*_test.cc"):
+        found.update(".".join(m) for m in re.findall(
+            r"^(?:TYPED_)?TEST(?:_F|_P)?\((\w+),\s*(\w+)\)", path.read_text(), re.M))
+    for path in ROOT.glob("tests/**/*_contract.h"):
+        found.update(".".join(m) for m in re.findall(
+            r"^TYPED_TEST_P\((\w+),\s*(\w+)\)", path.read_text(), re.M))
+    for path in ROOT.glob("tests/**/test_*.py"):
+        found.update(f"{path.name}::{name}" for name in re.findall(
+            r"^def (test_\w+)", path.read_text(), re.M))
+    for path in ROOT.glob("tests/browser/*.test.mjs"):
+        found.add(path.name)
+    return found
+
+
+def check_proof(path, text):
+    """A table that promises a test which is gone is worse than no table."""
+    if path != PROOF:
+        return
+    known, rows = names_of_tests(), set()
+    for number, line in enumerate(text.splitlines(), 1):
+        row = re.match(r"\| ([A-L]\d\d) \|", line)
+        if row:
+            rows.add(row.group(1))
+        if not line.startswith("| ") or line.startswith("| row"):
+            continue
+        tests = line.rsplit(" | ", 1)[1]
+        for name in re.findall(r"`([^`]+)`", tests):
+            if name not in known:
+                yield number, f"there is no test {name}"
+        if not re.search(r"`|raw requests|not served", tests):
+            yield number, "no test is named"
+    wanted = {f"{letter}{n:02}" for letter, count in PROOF_ROWS.items()
+              for n in range(1, count + 1)}
+    for missing in sorted(wanted - rows):
+        yield 1, f"row {missing} is missing"
+
+
 # Each rule with an example that it must notice: (path, text).
 RULES = [
     (check_layers, ("auth/keys.cc", '#include "config/config.h"\n')),
@@ -288,6 +334,8 @@ RULES = [
     (check_lambda_coroutines, ("proxy/a.cc", "auto f = [s]() -> net::Task<void> { co_return; };")),
     (check_banned, ("auth/a.cc", "// TO" + "DO: later\n")),
     (check_banned, ("auth/a.cc", "int x = rand();\n")),
+    (check_banned, ("auth/a.cc", "#include <regex>\n")),
+    (check_proof, (PROOF, "| A01 | said | `test_bodies.py::test_that_is_not_there` |\n")),
 ]
 # What must pass, so that no rule becomes a nuisance.
 GOOD = [
@@ -304,7 +352,7 @@ def files():
                             cwd=ROOT, capture_output=True, text=True, check=True).stdout
     kinds = (".cc", ".h", ".py", ".mjs", ".cmake", "CMakeLists.txt")
     return [p for p in listed.splitlines() if (ROOT / p).is_file() and (
-        p.endswith(kinds) or p.startswith(("scripts/", ".ci/")))]
+        p.endswith(kinds) or p.startswith(("scripts/", ".ci/")) or p == PROOF)]
 
 
 def main():

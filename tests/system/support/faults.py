@@ -19,9 +19,14 @@ KINDS = ["none", "allocation", "receiving", "sending", "accepting", "connecting"
 LAYOUT = "=iiiiq"
 
 
+def is_plain_program():
+    """Sanitizers bring an allocator and clocks of their own, which can neither be
+    replaced nor measured."""
+    return not re.search(rb"__[at]san_init", Path(BINARY).read_bytes())
+
+
 def needs_plain_program():
-    """Sanitizers bring an allocator and clocks of their own, which cannot be replaced."""
-    if re.search(rb"__[at]san_init", Path(BINARY).read_bytes()):
+    if not is_plain_program():
         pytest.skip("needs a program without sanitizers, such as build/release/proxy/gatehouse")
 
 
