@@ -113,6 +113,33 @@ Examples:
   kubectl exec app-5d9c -c gatehouse -- gatehouse doctor -c /etc/gatehouse/gatehouse.yaml
 )";
 
+constexpr const char* sessions_footer = R"(
+Asks the admin listener of a running Gatehouse: at admin.address of the configuration, with the
+token of admin.token_file, or where --url says. `gatehouse sessions COMMAND --help` explains more.
+
+Examples:
+  gatehouse sessions list -c gatehouse.yaml --user alice
+  gatehouse sessions revoke -c gatehouse.yaml --user alice
+)";
+
+constexpr const char* sessions_list_footer = R"(
+Prints a user's open sessions, the newest first: id, times (UTC), network and browser.
+
+Examples:
+  gatehouse sessions list -c gatehouse.yaml --user alice
+  gatehouse sessions list --url http://127.0.0.1:9901 --token-file admin.token --user alice --json
+)";
+
+constexpr const char* sessions_revoke_footer = R"(
+Ends one session, all of a user, or everybody's. Every replica refuses their tokens within a second.
+Ends with 0 once it is stored.
+
+Examples:
+  gatehouse sessions revoke -c gatehouse.yaml --session 3q2-7wXkT0yVn1mB8pLrQA
+  gatehouse sessions revoke -c gatehouse.yaml --user alice
+  gatehouse sessions revoke -c gatehouse.yaml --everybody
+)";
+
 constexpr const char* healthcheck_footer = R"(
 Sends GET to the URL of the health listener and ends with 0 if the answer is 200 within 2 seconds,
 else with 1. For container images without a shell or curl. /livez says that the program runs,
@@ -150,9 +177,11 @@ struct Parser {
         ->type_name("ADDRESS");
   }
   void add_policy(CLI::App* to);
+  void add_sessions();
   // The verb that was asked for, or a sentence.
   std::string choose_verb();
   [[nodiscard]] std::string usage_error() const;
+  [[nodiscard]] std::string sessions_usage_error() const;
 };
 
 CLI::App* Parser::add(const char* name, Command::Verb verb, const char* summary,
@@ -178,6 +207,32 @@ void Parser::add_policy(CLI::App* to) {
       ->type_name("FILE");
 }
 
+void Parser::add_sessions() {
+  auto* sessions = app.add_subcommand("sessions", "List or end the sessions of users");
+  sessions->footer(sessions_footer);
+  sessions->require_subcommand(1);
+  const auto add_verb = [&](const char* name, Command::Verb verb, const char* summary,
+                            const char* footer) {
+    auto* sub = sessions->add_subcommand(name, summary);
+    sub->footer(footer);
+    verbs.emplace_back(sub, verb);
+    add_config(sub);
+    sub->add_option("--url", command.admin_url, "The admin listener, instead of a configuration")
+        ->type_name("URL");
+    sub->add_option("--token-file", command.token_file, "Holds the bearer token of administrators")
+        ->type_name("FILE");
+    sub->add_option("--user", command.user, "Whose sessions")->type_name("USER");
+    return sub;
+  };
+  add_verb("list", Command::Verb::sessions_list, "Print a user's open sessions",
+           sessions_list_footer)
+      ->add_flag("--json", command.json, "As the listener answered it");
+  auto* revoke = add_verb("revoke", Command::Verb::sessions_revoke, "End sessions",
+                          sessions_revoke_footer);
+  revoke->add_option("--session", command.session, "The id of one session")->type_name("ID");
+  revoke->add_flag("--everybody", command.everybody, "All sessions there are");
+}
+
 Parser::Parser() {
   using Verb = Command::Verb;
   app.footer(main_footer);
@@ -199,6 +254,7 @@ Parser::Parser() {
       ->capture_default_str();
   add_policy(add("policy", Verb::policy, "Say what would be done with a request", policy_footer));
   add_config(add("doctor", Verb::doctor, "Look for what usually goes wrong", doctor_footer));
+  add_sessions();
   add("healthcheck", Verb::healthcheck, "Ask a running Gatehouse whether it is well",
       healthcheck_footer)
       ->add_option("--url", command.url, "What to ask")
@@ -236,6 +292,19 @@ std::string Parser::choose_verb() {
   return "";
 }
 
+std::string Parser::sessions_usage_error() const {
+  if (command.config_file.empty() == command.admin_url.empty()) {
+    return command.admin_url.empty() ? "needs --config FILE, or --url URL of the admin listener"
+                                     : "--config and --url exclude each other";
+  }
+  if (command.verb == Command::Verb::sessions_list) {
+    return command.user.empty() ? "needs --user USER" : "";
+  }
+  const int named = int{!command.user.empty()} + int{!command.session.empty()} +
+                    int{command.everybody};
+  return named == 1 ? "" : "needs one of --session ID, --user USER and --everybody";
+}
+
 std::string Parser::usage_error() const {
   using Verb = Command::Verb;
   const bool has_file = !command.config_file.empty();
@@ -249,6 +318,9 @@ std::string Parser::usage_error() const {
   }
   if (!command.listen.empty() && command.upstream.empty()) {
     return "--listen goes with --upstream; with a file set listeners there";
+  }
+  if (command.verb == Verb::sessions_list || command.verb == Verb::sessions_revoke) {
+    return sessions_usage_error();
   }
   const bool needs_file = command.verb == Verb::check || command.verb == Verb::policy ||
                           command.verb == Verb::doctor ||

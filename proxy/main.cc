@@ -22,6 +22,7 @@
 #include "proxy/replay.h"
 #include "proxy/runtime.h"
 #include "proxy/server.h"
+#include "proxy/sessions_command.h"
 
 namespace {
 
@@ -114,6 +115,9 @@ int perform(const Command& command) {
       return policy(command);
     case Command::Verb::doctor:
       return proxy::examine(command.config_file, std::cout);
+    case Command::Verb::sessions_list:
+    case Command::Verb::sessions_revoke:
+      return proxy::administer_sessions(command, std::cout, std::cerr);
     case Command::Verb::healthcheck:
       return proxy::healthcheck(command, streams);
     case Command::Verb::version:

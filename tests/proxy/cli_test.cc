@@ -119,5 +119,28 @@ TEST(Cli, HelpHasExamplesAndEndsWell) {
   EXPECT_NE(parsed.output.find("hash-password"), std::string::npos);
 }
 
+TEST(Cli, SessionsNeedsToKnowWhereAndWhose) {
+  EXPECT_EQ(good({"sessions", "list", "-c", "a", "--user", "u"}).verb, Verb::sessions_list);
+  EXPECT_TRUE(good({"sessions", "list", "-c", "a", "--user", "u", "--json"}).json);
+  const auto command = good({"sessions", "revoke", "--url", "http://a", "--session", "s",
+                             "--token-file", "t"});
+  EXPECT_EQ(command.verb, Verb::sessions_revoke);
+  EXPECT_EQ(command.admin_url, "http://a");
+  EXPECT_EQ(command.session, "s");
+  EXPECT_EQ(command.token_file, "t");
+  EXPECT_TRUE(good({"sessions", "revoke", "-c", "a", "--everybody"}).everybody);
+  EXPECT_NE(usage_error({"sessions"}), "");
+  EXPECT_NE(usage_error({"sessions", "list", "-c", "a"}).find("--user"), std::string::npos);
+  EXPECT_NE(usage_error({"sessions", "list", "--user", "u"}).find("--url"), std::string::npos);
+  EXPECT_NE(usage_error({"sessions", "list", "-c", "a", "--url", "http://a", "--user", "u"})
+                .find("exclude"), std::string::npos);
+  for (const Arguments& arguments :
+       {Arguments{"sessions", "revoke", "-c", "a"},
+        Arguments{"sessions", "revoke", "-c", "a", "--user", "u", "--everybody"},
+        Arguments{"sessions", "revoke", "-c", "a", "--user", "u", "--session", "s"}}) {
+    EXPECT_NE(usage_error(arguments).find("one of"), std::string::npos);
+  }
+}
+
 }  // namespace
 }  // namespace proxy

@@ -1,8 +1,12 @@
 """What scripts may ask about their own session, and what the operator may do to all of them."""
 
-import pytest
+import json
+import subprocess
 
-from support.gate import PASSWORD
+import pytest
+import yaml
+
+from support.gate import BINARY, PASSWORD
 
 
 def sessions(gate, tokens):
@@ -147,3 +151,80 @@ def test_endpoints_may_be_switched_off(start):
         assert gate.get(path, bearer).status == 200
         assert backend.last().target == path, "the application's own now"
     assert gate.post_json("/login", {"username": "alice", "password": PASSWORD}).status == 200
+
+
+# --- gatehouse sessions
+
+def admin_url(gate):
+    host, port = gate.addresses["admin"]
+    return f"http://{host}:{port}"
+
+
+def command(*words, cwd=None):
+    return subprocess.run([BINARY, "sessions", *words], capture_output=True, text=True, cwd=cwd,
+                          timeout=60)
+
+
+def test_the_command_lists_and_ends_sessions(gate):
+    url = admin_url(gate)
+    one, two, other = gate.login("carol"), gate.login("carol"), gate.login("bob")
+    gate.try_login("carol", headers={"User-Agent": "\x1b[31mred"})
+    listed = command("list", "--url", url, "--user", "carol")
+    assert listed.returncode == 0 and listed.stderr == ""
+    assert listed.stdout.splitlines()[0].startswith("SESSION ")
+    assert one.claims()["sid"] in listed.stdout and two.claims()["sid"] in listed.stdout
+    assert other.claims()["sid"] not in listed.stdout and "\x1b" not in listed.stdout
+    raw = command("list", "--url", url, "--user", "carol", "--json")
+    assert {s["id"] for s in json.loads(raw.stdout)["sessions"]} > {one.claims()["sid"]}
+    ended = command("revoke", "--url", url, "--session", one.claims()["sid"])
+    assert ended.returncode == 0 and ended.stdout == "the session has ended\n"
+    assert gate.refresh(one.refresh).status == 403
+    assert gate.refresh(two.refresh).status == 200
+    again = command("revoke", "--url", url, "--session", one.claims()["sid"])
+    assert again.returncode == 1 and "no such session" in again.stderr
+    rest = command("revoke", "--url", url, "--user", "carol")
+    assert rest.returncode == 0
+    assert rest.stdout.startswith("sessions of carol that have ended: ")
+    assert gate.refresh(two.refresh).status == 403
+    assert gate.refresh(other.refresh).status == 200
+    assert command("list", "--url", url, "--user", "carol").stdout.count("\n") == 1
+    assert command("revoke", "--url", url, "--everybody").returncode == 0
+    assert gate.refresh(other.refresh).status == 403
+
+
+def test_the_command_shows_the_token(start, tmp_path):
+    token = tmp_path / "admin.token"
+    token.write_text("admin-0123456789-0123456789-0123456789\n")
+    gate = start(start.backend(), {"admin": {"token_file": str(token)}})
+    url = admin_url(gate)
+    refused = command("list", "--url", url, "--user", "alice")
+    assert refused.returncode == 1 and "admin.token_file" in refused.stderr
+    assert command("list", "--url", url, "--user", "alice", "--token-file",
+                   str(token)).returncode == 0
+
+
+def test_the_command_finds_the_listener_in_the_configuration(start, tmp_path):
+    socket = tmp_path / "admin.sock"
+    gate = start(start.backend(), {"admin": {"address": f"unix:{socket}"}},
+                 sockets={"listener": 1, "health": 1})
+    tokens = gate.login("alice")
+    listed = command("list", "-c", "gatehouse.yaml", "--user", "alice", cwd=gate.directory)
+    assert listed.returncode == 0, listed.stderr
+    assert tokens.claims()["sid"] in listed.stdout
+
+
+def test_the_command_says_what_is_wrong(start, tmp_path):
+    nowhere = command("list", "--url", "http://127.0.0.1:1", "--user", "x")
+    assert nowhere.returncode == 1
+    assert "does not answer: Connection refused; is Gatehouse running here?" in nowhere.stderr
+    for url in ("https://127.0.0.1:1", "127.0.0.1:1", "http://"):
+        wrong = command("list", "--url", url, "--user", "x")
+        assert wrong.returncode == 1 and "--url takes" in wrong.stderr
+    config = start.config(start.backend(), {"admin": None})
+    (tmp_path / "gatehouse.yaml").write_text(yaml.safe_dump(config))
+    (tmp_path / "users.yaml").write_text("users: []\n")
+    unset = command("list", "-c", "gatehouse.yaml", "--user", "x", cwd=tmp_path)
+    assert unset.returncode == 1 and "admin.address is not set" in unset.stderr
+    assert command("revoke", "--url", "http://127.0.0.1:1").returncode == 2
+    shown = command("revoke", "--help")
+    assert shown.returncode == 0 and "gatehouse sessions revoke -c" in shown.stdout
