@@ -191,6 +191,7 @@ struct Route {
   Access access = Access::token;
   Require require;
   bool websocket = false;
+  std::uint32_t close_code = 1008;   // of a websocket whose session was revoked
   std::string strip_prefix;
   std::string rewrite;               // a path whose * and ** stand for what those of `path` matched
   Paths paths = Paths::strict;

@@ -116,6 +116,10 @@ Section<Route> route_keys() {
       section("require", &T::require, require_keys(),
               "What the user must have; all of the three must hold."),
       key("websocket", &T::websocket, "Allow an upgrade to a websocket."),
+      key("close_code", &T::close_code,
+          "What a websocket is closed with when its session is revoked: 1000, 1001, 1008, or 3000 "
+          "to 4999 for the application's own scripts.")
+          .range(1000, 4999),
       key("strip_prefix", &T::strip_prefix,
           "Taken off the path before forwarding; the stripped path is matched once more and both "
           "rules must hold."),
@@ -141,7 +145,6 @@ Section<Route> route_keys() {
               "Sending a request again, to another endpoint where there is one: GET, HEAD, PUT, "
               "DELETE and OPTIONS of which no body byte was sent. Never POST."),
       later<T>("trailers", "Passing trailers on."),
-      later<T>("close_code", "The websocket close code of a revoked session."),
   };
 }
 

@@ -98,6 +98,14 @@ void check_rate_limit(const Config& config, const Route& route, const std::strin
                  "`cluster` needs `store.kind: redis`; sessions in memory are shared with nobody");
 }
 
+// What may stand in a Close frame and says that it was not the client's fault (RFC 6455 section
+// 7.4), or what the application has agreed on with its scripts.
+void check_close_code(const Route& route, const std::string& key, Report& report) {
+  const std::uint32_t code = route.close_code;
+  if (code == 1000 || code == 1001 || code == 1008 || code >= 3000) { return; }
+  report.problem(child_key(key, "close_code"), "takes 1000, 1001, 1008 or 3000 to 4999");
+}
+
 void check_retry(const Route& route, const std::string& key, Report& report) {
   if (!route.retry) { return; }
   constexpr std::array<std::string_view, 3> words{"connect", "reset", "timeout"};
@@ -121,6 +129,7 @@ void validate_route_options(const Config& config, const Route& route, const std:
   check_cors(route, key, report);
   check_rate_limit(config, route, key, report);
   check_retry(route, key, report);
+  check_close_code(route, key, report);
 }
 
 }  // namespace config

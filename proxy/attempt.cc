@@ -307,6 +307,18 @@ net::Task<BodyPiece> Attempt::next_piece() {
   }
 }
 
+// An event stream whose session is over. What was written is whole chunks, and a browser drops an
+// event whose end it has not seen. Only a body that announced its length has to be cut.
+net::Task<Failure> Attempt::end_stream(BodyKind kind) {
+  if (kind == BodyKind::chunked) {
+    const net::Pieces last(http::last_chunk);
+    answer_ended_ = co_await connection_.write(last);
+  } else {
+    answer_ended_ = kind == BodyKind::until_close;
+  }
+  co_return Failure::session_ended;
+}
+
 // Writes what is there and goes on with the rest of the body. `ready`: `piece` has been framed.
 net::Task<Failure> Attempt::relay_answer(net::Pieces pieces, BodyPiece piece, bool ready) {
   // An event stream ends with its session, not with the token that opened it.
@@ -315,6 +327,7 @@ net::Task<Failure> Attempt::relay_answer(net::Pieces pieces, BodyPiece piece, bo
     session.emplace(worker_, exchange_, connection_, stream());
   }
   if (session && session->revoked()) co_return Failure::session_ended;
+  if (session) session->end_by_itself();
   const BodyKind kind = downstream_kind();
   for (;;) {
     if (ready && piece.outcome == BodyPiece::Outcome::malformed) co_return Failure::bad_response;
@@ -324,9 +337,10 @@ net::Task<Failure> Attempt::relay_answer(net::Pieces pieces, BodyPiece piece, bo
     const bool written = co_await connection_.write(pieces);
     if (!written) co_return Failure::client_closed;
     if (ready && piece.end) co_return Failure::none;
+    if (session && session->revoked()) co_return co_await end_stream(kind);
     piece = co_await next_piece();
     ready = true;
-    if (session && session->revoked()) co_return Failure::session_ended;
+    if (session && session->revoked()) co_return co_await end_stream(kind);
     if (client_left_) co_return Failure::client_closed;
     if (upload_failure_ != Failure::none) co_return upload_failure_;
     if (piece.outcome == BodyPiece::Outcome::failed) co_return upstream_failure(piece.error);
@@ -345,8 +359,11 @@ net::Task<Failure> Attempt::switch_protocols() {
   exchange_.status = 101;
   answer_started_ = true;
   connection_.close_after_this();
-  co_return co_await run_tunnel(worker_, connection_, exchange_, stream(),
-                                upstream_.config().stream_idle_timeout);
+  const Failure failure = co_await run_tunnel(worker_, connection_, exchange_, stream(),
+                                              upstream_.config().stream_idle_timeout);
+  // The Close frame is the end, which a reset behind it could take away again.
+  answer_ended_ = failure == Failure::session_ended;
+  co_return failure;
 }
 
 // Whether the connection to the application may serve another request: only if this one is

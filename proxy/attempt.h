@@ -38,6 +38,8 @@ class Attempt {
   // Whether the client and the application have seen nothing that forbids another try.
   [[nodiscard]] bool is_repeatable() const { return !answer_started_ && !body_taken_; }
   [[nodiscard]] bool answer_started() const { return answer_started_; }
+  // With the session's end, and so that the client sees an end and no cut.
+  [[nodiscard]] bool answer_ended() const { return answer_ended_; }
 
  private:
   bool take_pinned();
@@ -55,6 +57,7 @@ class Attempt {
   net::Task<Failure> answer();
   net::Task<BodyPiece> next_piece();
   net::Task<Failure> relay_answer(net::Pieces pieces, BodyPiece piece, bool ready);
+  net::Task<Failure> end_stream(http::BodyKind kind);
   net::Task<Failure> switch_protocols();
   void append_answer_head(http::BodyKind kind);
   [[nodiscard]] http::BodyKind downstream_kind() const;
@@ -75,6 +78,7 @@ class Attempt {
   bool body_taken_ = false;      // a byte of the request's body has gone out
   bool request_sent_ = false;    // completely
   bool answer_started_ = false;  // towards the client
+  bool answer_ended_ = false;
   bool client_left_ = false;
   bool pinned_ = false;  // the connection belongs to this client alone
   bool upload_stopped_ = false;

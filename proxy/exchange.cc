@@ -182,10 +182,12 @@ net::Task<void> perform_forward(WorkerState& worker, Connection& connection, Exc
   connection.close_after_this();
   if (forwarded.answer_started) {
     // A cut answer must look cut: a reset for what has a length, no last chunk for the rest.
-    connection.stream().abort();
+    if (!forwarded.answer_ended) connection.stream().abort();
     co_return;
   }
   if (forwarded.failure == Failure::client_closed) co_return;
+  const bool ended = forwarded.failure == Failure::session_ended;  // before there was an answer
+  if (ended) exchange.decision.auth_error = auth::Error::revoked;
   Reply reply = refused(worker, exchange, status_of(forwarded.failure),
                               name(forwarded.failure),
                               "The application did not answer as it should.");

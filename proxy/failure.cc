@@ -47,6 +47,8 @@ int status_of(Failure failure) {
     case Failure::upstream_unavailable:
     case Failure::upstream_overloaded:
       return 503;
+    case Failure::session_ended:
+      return 401;
     case Failure::bad_request_body:
       return 400;
     case Failure::request_body_timeout:

@@ -124,6 +124,7 @@ net::Task<Forwarded> forward(WorkerState& worker, Connection& connection, Exchan
       Attempt attempt(worker, connection, exchange, upstream);
       result.failure = co_await attempt.run(retries.plan());
       result.answer_started = attempt.answer_started();
+      result.answer_ended = attempt.answer_ended();
       if (result.failure == Failure::none) break;
       again = retries.allow(attempt, result.failure, exchange.target);
     }

@@ -15,6 +15,8 @@ struct Forwarded {
   Failure failure = Failure::none;
   // The client has seen part of an answer that did not become complete: the connection must be cut.
   bool answer_started = false;
+  // It was brought to a proper end although the application had not come to it.
+  bool answer_ended = false;
 };
 
 [[nodiscard]] net::Task<Forwarded> forward(WorkerState& worker, Connection& connection,

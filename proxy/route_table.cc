@@ -116,6 +116,7 @@ RouteTable::RouteTable(const config::Config& config) {
     for (const std::string& method : from.methods) route.methods |= bit(http::method_from(method));
     route.is_public = from.access == config::Access::is_public;
     route.websocket = from.websocket;
+    route.close_code = static_cast<std::uint16_t>(from.close_code);
     route.legacy_paths = from.paths == config::Paths::legacy;
     route.browser = from.browser;
     route.checks_origin = checks_origin(config, from.csrf);

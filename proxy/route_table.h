@@ -39,6 +39,7 @@ struct Route {
   std::uint32_t methods = 0;          // bit per http::Method; 0: the default list
   bool is_public = false;
   bool websocket = false;
+  std::uint16_t close_code = 1008;    // of a websocket whose session was revoked
   bool legacy_paths = false;
   config::PageMode browser = config::PageMode::automatic;
   bool checks_origin = true;  // of changing requests that a cookie lets in

@@ -20,6 +20,7 @@ struct Both {
   std::chrono::steady_clock::time_point last_byte = std::chrono::steady_clock::now();
   bool one_ended = false;
   milliseconds idle_timeout{0};
+  std::uint16_t close_code = 1008;
   const SessionStreamGuard& session;
 };
 
@@ -33,8 +34,6 @@ milliseconds patience(const Both& both) {
 
 // Between two frames, and at the latest after this time, a revoked session's tunnel is closed.
 constexpr milliseconds frame_patience{1'000};
-// RFC 6455 section 7.4.1: a policy is violated.
-constexpr std::uint16_t close_code = 1008;
 
 // One direction. `mask` is for the frames that go to the application.
 struct Direction {
@@ -86,7 +85,7 @@ net::Task<void> relay(Direction& way, Both& both) {
 net::Task<void> copy(Direction& way, Both& both) {
   co_await relay(way, both);
   if (both.session.revoked() && way.is_intact && way.frames.at_boundary()) {
-    const std::string frame = http::close_frame(close_code, way.mask);
+    const std::string frame = http::close_frame(both.close_code, way.mask);
     const net::Pieces farewell_frame(frame);
     static_cast<void>(co_await way.to.write_all(farewell_frame, frame_patience));
   }
@@ -137,7 +136,9 @@ net::Task<Failure> run_tunnel(WorkerState& worker, Connection& connection, Excha
   SessionStreamGuard session(worker, exchange, connection, upstream);
   if (session.revoked()) co_return Failure::session_ended;
   net::Stream& client = connection.stream();
-  Both both{.idle_timeout = idle_timeout, .session = session};
+  Both both{.idle_timeout = idle_timeout,
+            .close_code = exchange.decision.route->close_code,
+            .session = session};
   // Bytes the application sent right behind its 101.
   net::Pieces greeting(exchange.out.view());
   greeting.add(exchange.response.bytes.view().substr(exchange.response.head_size));

@@ -253,6 +253,77 @@ def test_a_revoked_tunnel_ends_between_two_frames(gate, backend):
     assert bytes(a ^ b for a, b in zip(frame[6:8], frame[2:4])) == b"\x03\xf0"
 
 
+def test_a_revoked_tunnel_ends_with_the_code_of_its_route(start):
+    backend = start.backend()
+    backend.on("/ws", tunnel)
+    gate = start(backend, {"routes": [{"path": "/ws", "websocket": True, "close_code": 4001}]})
+    tokens = gate.login()
+    with gate.connect() as client:
+        assert client.request("GET", "/ws", {**tokens.bearer(), **UPGRADE}).status == 101
+        client.send(b"\x82\x01a")
+        assert client.read_exactly(3) == b"\x82\x01A"
+        assert gate.request("POST", "/logout", tokens.cookie(), b"").status == 204
+        assert client.read_to_end() == b"\x88\x02\x0f\xa1"
+
+
+def events(exchange, head=b"Transfer-Encoding: chunked\r\n"):
+    """One whole event and half of another; then nothing."""
+    exchange.read_body()
+    exchange.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n" + head + b"\r\n")
+    text = b"data: 1\n\ndata: "
+    exchange.send(b"%x\r\n%s\r\n" % (len(text), text) if b"chunked" in head else text)
+    exchange.receive()
+
+
+def test_a_revoked_event_stream_ends_and_is_not_cut(gate, backend):
+    """The last chunk, so that a browser sees an end and asks again (and is told 401 then)."""
+    backend.on("/events", events)
+    tokens = gate.login()
+    with gate.connect() as client:
+        client.send(render("GET", "/events", tokens.bearer()))
+        assert client.read_head().status == 200
+        assert client.read_chunk() == b"data: 1\n\ndata: "
+        assert gate.request("POST", "/logout", tokens.cookie(), b"").status == 204
+        assert client.read_chunk() == b"", "the stream was cut"
+        client.read_to_end()
+    assert gate.wait_for_record(path="/events", reason="session_ended")["status"] == 200
+    assert gate.get("/events", tokens.bearer()).status == 401
+
+
+def test_a_revoked_event_stream_of_a_known_length_is_cut(gate, backend):
+    """It cannot be brought to its end, and must not look as if it had been."""
+    backend.on("/events", lambda exchange: events(exchange, b"Content-Length: 1000\r\n"))
+    tokens = gate.login()
+    with gate.connect() as client:
+        client.send(render("GET", "/events", tokens.bearer()))
+        assert client.read_head().status == 200
+        assert client.read_exactly(15) == b"data: 1\n\ndata: "
+        assert gate.request("POST", "/logout", tokens.cookie(), b"").status == 204
+        with pytest.raises(ConnectionResetError):
+            client.socket.settimeout(5 * SLOW)
+            client.socket.recv(1)
+
+
+def test_a_session_that_ends_before_its_stream_begins_is_401(gate, backend):
+    may_answer = threading.Event()
+
+    def slowly(exchange):
+        exchange.read_body()
+        exchange.wait(may_answer)
+        exchange.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                      b"Transfer-Encoding: chunked\r\n\r\n")
+        exchange.receive()
+    backend.on("/events", slowly)
+    tokens = gate.login()
+    with gate.connect() as client:
+        client.send(render("GET", "/events", tokens.bearer()))
+        assert backend.arrived.wait(5 * SLOW)
+        assert gate.request("POST", "/logout", tokens.cookie(), b"").status == 204
+        may_answer.set()
+        answer = client.read_response()
+        assert answer.status == 401 and answer.get("WWW-Authenticate")
+
+
 @pytest.mark.parametrize("upgrade", ["h2c", "websocket, h2c", "TLS/1.0"])
 def test_other_upgrades_are_plain_requests(gate, backend, bearer, upgrade):
     answer = gate.get("/ws", {**bearer, "Connection": "Upgrade, HTTP2-Settings",
