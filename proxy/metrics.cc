@@ -81,6 +81,8 @@ constexpr std::array<MetricInfo, metric_count> table{{
      {"decision"}, "Requests that were decided while the session store did not answer."},
     {Metric::revocation_lag, gauge, "gatehouse_revocation_lag_seconds", {},
      "How late revocations of other replicas are known here."},
+    {Metric::revocation_delivery, histogram, "gatehouse_revocation_delivery_seconds", {},
+     "From Redis taking a revocation to our workers being told."},
     {Metric::revocations_followed, counter, "gatehouse_revocations_followed_total", {},
      "Entries read from the stream of revocations."},
     {Metric::alerts, counter, "gatehouse_alerts_total", {"result"},

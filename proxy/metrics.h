@@ -66,6 +66,7 @@ enum class Metric : std::uint8_t {
   store_breaker_open,
   store_outage_decisions,
   revocation_lag,
+  revocation_delivery,
   revocations_followed,
   alerts,
   // Keys of trusted issuers that are fetched.

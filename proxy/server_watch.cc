@@ -131,7 +131,14 @@ std::vector<std::string> keep_fixed(const config::Config& now, config::Config& n
   };
   keep(now.workers, next.workers, "workers");
   keep(now.log.file, next.log.file, "log.file");
-  keep(now.store_kind, next.store_kind, "store.kind");
+  // What stands beside them fits the new value, and not the one that stays.
+  if (now.store_kind != next.store_kind || now.redis.mode != next.redis.mode) {
+    keep(now.store_kind, next.store_kind, "store.kind");
+    keep(now.redis.mode, next.redis.mode, "store.redis.mode");
+    next.redis = now.redis;
+    next.memory = now.memory;
+  }
+  keep(now.redis.key_prefix, next.redis.key_prefix, "store.redis.key_prefix");
   return keys;
 }
 

@@ -19,7 +19,8 @@ store::MemoryStoreOptions memory_options(const Runtime& runtime) {
 store::RedisRules redis_rules(const Runtime& runtime) {
   return {.rules = runtime.family_rules,
           .absolute_life = runtime.config.tokens.refresh.absolute_life,
-          .access_life = runtime.config.tokens.access.life};
+          .access_life = runtime.config.tokens.access.life,
+          .wait_replicas = runtime.config.redis.wait_replicas};
 }
 
 std::int64_t steady_ms() {
@@ -44,8 +45,7 @@ Stores::Stores(const Runtime& runtime, std::size_t workers, Publish publish, Pub
   shared_ = std::make_unique<store::RedisShared>(redis.key_prefix, redis_rules(runtime),
                                                  std::move(publish), std::move(on_reuse));
   for (std::size_t i = 0; i <= workers; ++i) {
-    ways_.push_back(
-        std::make_unique<store::RedisStore>(*runtime.redis, *shared_, redis.wait_replicas));
+    ways_.push_back(std::make_unique<store::RedisStore>(*runtime.redis, *shared_));
   }
   follower_ = std::make_unique<store::RevocationFollower>(*runtime.redis, *shared_);
 }
@@ -75,6 +75,8 @@ void Stores::install(const Runtime& runtime) {
     memory_->set_options(memory_options(runtime));
   } else {
     shared_->set_rules(redis_rules(runtime));
+    for (const auto& way : ways_) way->install(*runtime.redis);
+    follower_->install(*runtime.redis);
   }
 }
 

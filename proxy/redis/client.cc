@@ -57,6 +57,19 @@ std::optional<std::pair<std::size_t, net::Endpoint>> redirection(const std::stri
   return std::pair{slot, to};
 }
 
+// A password or a certificate that has changed is for the next connection: the present one was let
+// in already. In a cluster the endpoints are only where one begins.
+bool leads_elsewhere(const ClientOptions& now, const ClientOptions& next) {
+  const auto same_place = [](const net::Endpoint& a, const net::Endpoint& b) {
+    return a.host == b.host && a.port == b.port && a.unix_path == b.unix_path;
+  };
+  const bool same_places = std::equal(now.endpoints.begin(), now.endpoints.end(),
+                                      next.endpoints.begin(), next.endpoints.end(), same_place);
+  return (!same_places && now.mode != Mode::cluster) || now.master != next.master ||
+         now.link.username != next.link.username || now.link.database != next.link.database ||
+         (now.link.tls == nullptr) != (next.link.tls == nullptr);
+}
+
 std::string eval(std::string_view verb, std::string_view script, const Client::Arguments& keys,
                  const Client::Arguments& arguments) {
   const std::string count = std::to_string(keys.size());
@@ -104,16 +117,31 @@ void Client::attach(const net::Executor& executor) {
     boost::asio::co_spawn(executor, keep_topology(), [](std::exception_ptr) {});
     return;
   }
-  std::unique_ptr<Locator> locator;
-  if (options_.mode == Mode::sentinel) {
-    locator = std::make_unique<SentinelLocator>(options_.endpoints, options_.master,
-                                                options_.sentinel);
-  } else {
-    locator = std::make_unique<ListLocator>(options_.endpoints);
-  }
-  auto node = std::make_unique<Node>(executor, options_.link, std::move(locator));
+  auto node = std::make_unique<Node>(executor, options_.link, make_locator());
   node->start();
   nodes_.emplace("", std::move(node));
+}
+
+std::unique_ptr<Locator> Client::make_locator() const {
+  if (options_.mode == Mode::sentinel) {
+    return std::make_unique<SentinelLocator>(options_.endpoints, options_.master,
+                                             options_.sentinel);
+  }
+  return std::make_unique<ListLocator>(options_.endpoints);
+}
+
+void Client::install(ClientOptions options) {
+  const bool moves = leads_elsewhere(options_, options);
+  options_ = std::move(options);
+  for (const auto& [address, node] : nodes_) {
+    if (options_.mode != Mode::cluster) {
+      node->renew(options_.link, make_locator(), moves);
+    } else if (const auto place = net::parse_endpoint(address)) {
+      const std::vector<net::Endpoint> only{*place};
+      node->renew(options_.link, std::make_unique<ListLocator>(only), moves);
+    }
+  }
+  refresh_topology();
 }
 
 void Client::detach() {
@@ -131,6 +159,12 @@ bool Client::is_up() const {
     last = node;
     return node == nullptr || (is_new && node->is_breaker_open());
   });
+}
+
+Client::Route Client::route_of(std::string_view key) {
+  const Target target = target_of(key);
+  if (target.node == nullptr) return {};
+  return {target.node, target.node->connection()};
 }
 
 bool Client::is_breaker_open() const {

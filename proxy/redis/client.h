@@ -47,6 +47,10 @@ class Client {
 
   void attach(const net::Executor& executor);
   void detach();
+  [[nodiscard]] bool is_attached() const { return executor_.has_value(); }
+  // Other passwords, addresses, certificates, times: for the next connections, which are made at
+  // once where the old ones lead to another place. On the loop's thread; the mode stays.
+  void install(ClientOptions options);
 
   using Arguments = std::vector<std::string_view>;
   // `key` says where; empty: anywhere. The answer is a reply that is no infrastructure's error (its
@@ -60,6 +64,13 @@ class Client {
   [[nodiscard]] Mode mode() const { return options_.mode; }
   [[nodiscard]] bool is_up() const;
   [[nodiscard]] bool is_breaker_open() const;
+  // The connection that commands for that key take now. What it wrote is known to be on its server.
+  struct Route {
+    const Node* node = nullptr;
+    std::uint64_t connection = 0;
+    bool operator==(const Route&) const = default;
+  };
+  [[nodiscard]] Route route_of(std::string_view key);
   // Why it is not up; empty when nothing is known.
   [[nodiscard]] std::string trouble() const;
   [[nodiscard]] const net::Executor& executor() const { return *executor_; }
@@ -75,6 +86,7 @@ class Client {
   // Where to go next after that error; nothing: it is the caller's.
   [[nodiscard]] std::optional<Target> redirect(const Reply& error, Target from);
   [[nodiscard]] net::Task<void> wait_a_moment();
+  [[nodiscard]] std::unique_ptr<Locator> make_locator() const;
   // Cluster.
   Node& node_at(const net::Endpoint& address);
   net::Task<void> keep_topology();

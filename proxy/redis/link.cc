@@ -149,7 +149,13 @@ void Link::take_replies() {
     if (call != nullptr) call->finish({Failure::none, std::move(*reply)});
   }
   if (reader_.broken()) return close(Failure::broken);
+  if (is_retired_ && pending_.empty()) return close(Failure::lost);
   arm();
+}
+
+void Link::retire() {
+  is_retired_ = true;
+  if (pending_.empty()) close(Failure::lost);
 }
 
 // One deadline for all: the oldest command's, since replies come in order.

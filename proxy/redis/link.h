@@ -95,6 +95,9 @@ class Link : public std::enable_shared_from_this<Link>, private net::Deadline {
   [[nodiscard]] Failure failure() const { return failure_; }
   // Whoever waits is told `failure`.
   void close(Failure failure);
+  // Closes once everything that was asked is answered; nothing more may be asked.
+  void retire();
+  [[nodiscard]] bool is_retired() const { return is_retired_; }
   // Completes when the link is closed.
   [[nodiscard]] net::Task<void> closed();
   [[nodiscard]] std::size_t pending() const { return pending_.size(); }
@@ -126,6 +129,7 @@ class Link : public std::enable_shared_from_this<Link>, private net::Deadline {
   std::string sending_;  // what is on its way
   bool is_flush_due_ = false;
   bool is_closed_ = false;
+  bool is_retired_ = false;
   Failure failure_ = Failure::none;
   std::size_t failed_calls_ = 0;
   std::deque<Pending> pending_;  // in the order of their commands

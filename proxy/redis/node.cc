@@ -5,6 +5,8 @@
 #include <boost/asio/co_spawn.hpp>
 #include <utility>
 
+#include "proxy/metrics.h"
+
 namespace proxy::redis {
 namespace {
 
@@ -22,11 +24,18 @@ Node::Node(const net::Executor& executor, const LinkOptions& options,
            std::unique_ptr<Locator> locator)
     : executor_(executor), options_(options), locator_(std::move(locator)) {}
 
+// The breaker is a number of the thread that it belongs to.
+void Node::set_failures(std::size_t count) {
+  const bool was_open = is_breaker_open();
+  failures_ = count;
+  if (is_breaker_open() != was_open) move(Metric::store_breaker_open, was_open ? -1 : 1);
+}
+
 void Node::start() {
   is_wanted_ = true;
   if (is_running_ || is_stopped_) return;
   is_running_ = true;
-  failures_ = 0;
+  set_failures(0);
   boost::asio::co_spawn(executor_, keep_connected(), [](std::exception_ptr) {});
 }
 
@@ -43,6 +52,15 @@ void Node::send(std::string_view commands, std::size_t count, Call* call) {
 
 void Node::reconnect() {
   if (is_up()) link_->close(Failure::lost);
+}
+
+void Node::renew(const LinkOptions& options, std::unique_ptr<Locator> locator, bool moves) {
+  options_ = options;
+  locator_ = std::move(locator);
+  if (!moves) return;
+  if (link_) link_->retire();
+  link_.reset();
+  if (resting_ != nullptr) resting_->cancel();
 }
 
 void Node::stop() {
@@ -70,14 +88,16 @@ milliseconds Node::pause() const {
 }
 
 net::Task<Link::Opened> Node::connect() {
-  const auto where = co_await locator_->locate(executor_);
+  const std::shared_ptr<Locator> locator = locator_;
+  const LinkOptions options = options_;
+  const auto where = co_await locator->locate(executor_);
   if (!where) {
     Link::Opened opened;
     opened.failure = Failure::refused;
     opened.message = "nobody knows where it is";
     co_return opened;
   }
-  co_return co_await Link::open(executor_, *where, options_, locator_->must_be_master());
+  co_return co_await Link::open(executor_, *where, options, locator->must_be_master());
 }
 
 net::Task<void> Node::keep_connected() {
@@ -89,18 +109,20 @@ net::Task<void> Node::keep_connected() {
       const auto since = Clock::now();
       const std::shared_ptr<Link> link = std::move(opened.link);
       link_ = link;
-      failures_ = 0;
+      ++connections_;
+      set_failures(0);
       trouble_.clear();
       std::deque<Queued> queue;
       queue.swap(queue_);
       for (const Queued& one : queue) link->send(one.commands, one.count, one.call);
       co_await link->closed();
       link_.reset();
-      failures_ += std::max<std::size_t>(link->failed_calls(), 1);
+      if (link->is_retired() && link->failed_calls() == 0) continue;
+      set_failures(failures_ + std::max<std::size_t>(link->failed_calls(), 1));
       trouble_ = name(link->failure());
       hurries = Clock::now() - since > good_life;
     } else {
-      ++failures_;
+      set_failures(failures_ + 1);
       trouble_ = std::string(name(opened.failure)) + ": " + opened.message;
       fail_queue(opened.failure);
     }
@@ -112,6 +134,7 @@ net::Task<void> Node::keep_connected() {
     resting_ = nullptr;
   }
   is_running_ = false;
+  set_failures(0);
   fail_queue(Failure::refused);
 }
 

@@ -4,6 +4,7 @@
 // One thread. Must outlive its loop's coroutines.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -38,6 +39,9 @@ class Node {
   void start();
   // The connection leads to the wrong server: another one is made.
   void reconnect();
+  // From the next connection on. With `moves` that is now; what was asked before is still answered
+  // by the old one, and what is asked meanwhile waits.
+  void renew(const LinkOptions& options, std::unique_ptr<Locator> locator, bool moves);
   // No more tries, and whoever waits is told.
   void stop();
   // Nothing is expected here any more: once it is down it stays so until somebody asks.
@@ -45,6 +49,8 @@ class Node {
   [[nodiscard]] bool is_running() const { return is_running_; }
   [[nodiscard]] bool is_up() const { return link_ && link_->is_open(); }
   [[nodiscard]] bool is_breaker_open() const { return failures_ >= failures_max; }
+  // Which connection takes the next command, or will once it is made; a number of its own for each.
+  [[nodiscard]] std::uint64_t connection() const { return connections_ + (is_up() ? 0 : 1); }
   // Why it is down, for logs and probes: "refused: Connection refused".
   [[nodiscard]] const std::string& trouble() const { return trouble_; }
 
@@ -59,14 +65,16 @@ class Node {
   net::Task<void> keep_connected();
   [[nodiscard]] net::Task<Link::Opened> connect();
   void fail_queue(Failure failure);
+  void set_failures(std::size_t count);
   [[nodiscard]] std::chrono::milliseconds pause() const;
 
   net::Executor executor_;
   LinkOptions options_;
-  std::unique_ptr<Locator> locator_;
+  std::shared_ptr<Locator> locator_;  // a try under way keeps the one it began with
   std::shared_ptr<Link> link_;
   std::deque<Queued> queue_;
   std::size_t failures_ = 0;
+  std::uint64_t connections_ = 0;
   std::string trouble_;
   bool is_running_ = false;
   bool is_wanted_ = true;

@@ -29,6 +29,11 @@ std::string_view kind_of(const redis::Answer& answer) {
   return redis::name(answer.failure);
 }
 
+void note_duration(std::chrono::steady_clock::time_point began) {
+  const auto took = std::chrono::steady_clock::now() - began;
+  observe(Metric::store_duration, std::chrono::duration_cast<std::chrono::microseconds>(took));
+}
+
 // Each part carries its length: the account "a" from address "b1" is not "ab" from "1".
 std::string counter_name(char kind, std::string_view account, std::string_view address) {
   std::string name(1, kind);
@@ -46,21 +51,32 @@ Result<Reply> RedisStore::judge(redis::Answer answer) {
 
 net::Task<Result<Reply>> RedisStore::run(const redis::Script& script, Texts keys, Texts arguments,
                                          Repeat repeat) {
+  return run_by(client_, script, std::move(keys), std::move(arguments), repeat);
+}
+
+net::Task<Result<Reply>> RedisStore::ask(Texts arguments, std::string_view key) {
+  return ask_by(client_, std::move(arguments), key);
+}
+
+net::Task<Result<Reply>> RedisStore::run_by(redis::Client& way, const redis::Script& script,
+                                            Texts keys, Texts arguments, Repeat repeat) {
   const auto began = std::chrono::steady_clock::now();
   const std::string shift = std::to_string(shared_.clock_shift_ms.load(std::memory_order_relaxed));
   redis::Client::Arguments key_views(keys.begin(), keys.end());
   redis::Client::Arguments views{shift};
   views.insert(views.end(), arguments.begin(), arguments.end());
   redis::Answer answer =
-      co_await client_.script(script, std::move(key_views), std::move(views), repeat);
-  const auto took = std::chrono::steady_clock::now() - began;
-  observe(Metric::store_duration, std::chrono::duration_cast<std::chrono::microseconds>(took));
+      co_await way.script(script, std::move(key_views), std::move(views), repeat);
+  note_duration(began);
   co_return judge(std::move(answer));
 }
 
-net::Task<Result<Reply>> RedisStore::ask(Texts arguments, std::string_view key) {
+net::Task<Result<Reply>> RedisStore::ask_by(redis::Client& way, Texts arguments,
+                                            std::string_view key) {
+  const auto began = std::chrono::steady_clock::now();
   redis::Client::Arguments views(arguments.begin(), arguments.end());
-  redis::Answer answer = co_await client_.command(std::move(views), key, Repeat::once);
+  redis::Answer answer = co_await way.command(std::move(views), key, Repeat::once);
+  note_duration(began);
   co_return judge(std::move(answer));
 }
 
@@ -75,18 +91,22 @@ net::Task<Result<void>> RedisStore::tell(const Revocation& revocation) {
                 "at", ms_text(revocation.at.time_since_epoch()),
                 "until", ms_text(revocation.forget_at.time_since_epoch()),
                 "reason", std::string(name(revocation.reason))};
-  const Result<Reply> reply = co_await ask(std::move(command), key);
+  const Result<Reply> reply = co_await ask_by(revoking(), std::move(command), key);
   if (!reply) co_return reply.error();
   co_return Result<void>{};
 }
 
-// WAIT is about what this connection wrote before.
-net::Task<bool> RedisStore::wait_for_replicas(std::string_view key) {
-  if (wait_replicas_ == 0) co_return true;
+// A new connection has written nothing, and whoever waits there is told at once that all is well:
+// it must be the one of before.
+net::Task<bool> RedisStore::wait_for_replicas(std::string_view key,
+                                              redis::Client::Route before) {
+  const std::uint32_t wanted = shared_.wait_replicas();
+  if (wanted == 0) co_return true;
   constexpr std::chrono::milliseconds patience{200};
-  Texts command{"WAIT", std::to_string(wait_replicas_), ms_text(patience)};
-  const Result<Reply> reply = co_await ask(std::move(command), key);
-  co_return reply && reply->integer >= static_cast<std::int64_t>(wait_replicas_);
+  Texts command{"WAIT", std::to_string(wanted), ms_text(patience)};
+  const Result<Reply> reply = co_await ask_by(revoking(), std::move(command), key);
+  const bool is_same = revoking().route_of(key) == before;
+  co_return reply && is_same && reply->integer >= static_cast<std::int64_t>(wanted);
 }
 
 net::Task<void> RedisStore::leave(std::string username, std::vector<auth::FamilyId> families) {
@@ -142,6 +162,7 @@ net::Task<Result<std::int64_t>> RedisStore::run_for_counters(const redis::Script
     const Result<Reply> reply =
         co_await run(script, std::move(keys), std::move(arguments), repeat);
     if (!reply) co_return reply.error();
+    if (reply->type != Reply::Type::integer) co_return StoreError::unavailable;
     co_return reply->integer;
   }
   std::int64_t longest = 0;
@@ -153,6 +174,7 @@ net::Task<Result<std::int64_t>> RedisStore::run_for_counters(const redis::Script
     Texts key{keys[i]};
     const Result<Reply> reply = co_await run(script, std::move(key), std::move(some), repeat);
     if (!reply) co_return reply.error();
+    if (reply->type != Reply::Type::integer) co_return StoreError::unavailable;
     longest = std::max(longest, reply->integer);
   }
   co_return longest;
@@ -204,6 +226,7 @@ net::Task<Result<auth::milliseconds>> RedisStore::take(std::string_view bucket,
   const Result<Reply> reply =
       co_await run(redis_scripts().take, std::move(keys), std::move(arguments), Repeat::never);
   if (!reply) co_return reply.error();
+  if (reply->type != Reply::Type::integer) co_return StoreError::unavailable;
   co_return auth::milliseconds{reply->integer};
 }
 

@@ -51,6 +51,7 @@ void RedisShared::set_rules(const RedisRules& rules) {
   grace_ = rules.rules.grace;
   idle_life_ = rules.rules.idle_life;
   absolute_life_ = rules.absolute_life;
+  wait_replicas_ = rules.wait_replicas;
   // Tokens of before live on with the life they were given, and so do the revocations of them.
   access_life_ = std::max(access_life_.load(), rules.access_life);
 }

@@ -18,6 +18,8 @@ struct RedisRules {
   auth::FamilyRules rules{};
   auth::milliseconds absolute_life{30LL * 24 * 3600 * 1000};
   auth::milliseconds access_life{15 * 60 * 1000};
+  // How many replicas of Redis must have a revocation before it is reported as done.
+  std::uint32_t wait_replicas = 0;
 };
 
 // How the connection that follows revocations is, as probes, metrics and the outage policy see it.
@@ -52,6 +54,7 @@ class RedisShared {
   [[nodiscard]] auth::FamilyRules rules() const;
   [[nodiscard]] auth::milliseconds absolute_life() const { return absolute_life_.load(); }
   [[nodiscard]] auth::milliseconds access_life() const { return access_life_.load(); }
+  [[nodiscard]] std::uint32_t wait_replicas() const { return wait_replicas_.load(); }
   // How far back the stream reaches: longer than any access token lives.
   [[nodiscard]] auth::milliseconds horizon() const;
 
@@ -88,6 +91,7 @@ class RedisShared {
   std::atomic<auth::milliseconds> idle_life_{};
   std::atomic<auth::milliseconds> absolute_life_{};
   std::atomic<auth::milliseconds> access_life_{};
+  std::atomic<std::uint32_t> wait_replicas_{0};
   std::atomic<std::int64_t> not_before_ms_{0};
 };
 

@@ -35,13 +35,14 @@ std::string own_life_s(const NewSession& session) {
 
 auth::Time time_of(std::int64_t ms) { return auth::Time{auth::milliseconds{ms}}; }
 
-auth::Outcome outcome_of(std::string_view name) {
+// Words that our script does not know are no verdict about a session.
+std::optional<auth::Outcome> outcome_of(const Reply& word) {
   for (const auth::Outcome outcome :
        {auth::Outcome::rotated, auth::Outcome::replayed, auth::Outcome::reissued,
-        auth::Outcome::repaired, auth::Outcome::reuse}) {
-    if (auth::name(outcome) == name) return outcome;
+        auth::Outcome::repaired, auth::Outcome::reuse, auth::Outcome::dead}) {
+    if (word.type == Reply::Type::text && auth::name(outcome) == word.text) return outcome;
   }
-  return auth::Outcome::dead;
+  return std::nullopt;
 }
 
 bool is_array(const Reply& reply, std::size_t size) {
@@ -50,11 +51,33 @@ bool is_array(const Reply& reply, std::size_t size) {
 
 }  // namespace
 
-RedisStore::RedisStore(redis::ClientOptions options, RedisShared& shared,
-                       std::uint32_t wait_replicas)
-    : client_(std::move(options)), shared_(shared), wait_replicas_(wait_replicas) {}
+RedisStore::RedisStore(redis::ClientOptions options, RedisShared& shared)
+    : client_(options), patient_(std::move(options)), shared_(shared) {}
 
 RedisStore::~RedisStore() = default;
+
+void RedisStore::attach(const net::Executor& executor) {
+  client_.attach(executor);
+  static_cast<void>(revoking());  // connects now rather than at the first logout
+}
+
+void RedisStore::detach() {
+  client_.detach();
+  patient_.detach();
+}
+
+void RedisStore::install(redis::ClientOptions options) {
+  net::Poller::of(client_.executor()).post([this, options = std::move(options)]() {
+    client_.install(options);
+    patient_.install(options);
+  });
+}
+
+redis::Client& RedisStore::revoking() {
+  if (shared_.wait_replicas() == 0) return client_;
+  if (!patient_.is_attached()) patient_.attach(client_.executor());
+  return patient_;
+}
 
 bool RedisStore::is_open(const RedisRecord& record, auth::Time now) const {
   return now < record.rotation.idle_expires_at && now < record.rotation.absolute_expires_at &&
@@ -139,10 +162,13 @@ net::Task<Result<Rotated>> RedisStore::rotate(const auth::FamilyId& family,
       co_await run(redis_scripts().rotate, std::move(keys), std::move(arguments), Repeat::once);
   if (!reply) co_return reply.error();
   if (!is_array(*reply, 4)) co_return StoreError::unavailable;
+  const std::optional<auth::Outcome> outcome = outcome_of(reply->items[0]);
+  if (!outcome) co_return StoreError::unavailable;
   Rotated rotated;
-  rotated.rotation.outcome = outcome_of(reply->items[0].text);
+  rotated.rotation.outcome = *outcome;
   rotated.rotation.generation = static_cast<std::uint64_t>(reply->items[1].integer);
   const std::optional<RedisRecord> record = read_record(reply->items[3].text);
+  if (!record && *outcome != auth::Outcome::dead) co_return StoreError::unavailable;
   if (record) {
     rotated.session = record->session;
     rotated.session.family = family;
@@ -225,8 +251,8 @@ net::Task<Result<RedisStore::Ended>> RedisStore::end(const auth::FamilyId& famil
   if (!is_cluster()) keys.push_back(shared_.stream_key());
   Texts arguments{text(shared_.access_life()), text(shared_.horizon()), session_id,
                   std::string(name(reason)), text(shared_.not_before()), std::string(username)};
-  const Result<Reply> reply =
-      co_await run(redis_scripts().revoke, std::move(keys), std::move(arguments), Repeat::once);
+  const Result<Reply> reply = co_await run_by(revoking(), redis_scripts().revoke, std::move(keys),
+                                              std::move(arguments), Repeat::once);
   if (!reply) co_return reply.error();
   if (!is_array(*reply, 3)) co_return StoreError::unavailable;
   Ended ended;
@@ -248,10 +274,11 @@ net::Task<Result<RedisStore::Ended>> RedisStore::end(const auth::FamilyId& famil
 net::Task<Result<bool>> RedisStore::revoke(const auth::FamilyId& family, RevokeReason reason,
                                            auth::Time now) {
   if (!may_serve()) co_return StoreError::unavailable;
+  const std::string key = shared_.family_key(family);
+  const redis::Client::Route way = revoking().route_of(key);
   const Result<Ended> ended = co_await end(family, "", reason, now);
   if (!ended) co_return ended.error();
-  const std::string key = shared_.family_key(family);
-  const bool is_safe = co_await wait_for_replicas(key);
+  const bool is_safe = co_await wait_for_replicas(key, way);
   if (!is_safe) co_return StoreError::unavailable;
   if (ended->was_open) {
     const std::vector<auth::FamilyId> gone{family};
@@ -269,8 +296,9 @@ net::Task<Result<std::size_t>> RedisStore::revoke_user(std::string_view username
   const auth::milliseconds mark = std::max(
       shared_.access_life(), auth::milliseconds{2 * login_time_max_ms});
   Texts arguments{text(mark)};
-  const Result<Reply> reply =
-      co_await run(redis_scripts().end_user, std::move(keys), std::move(arguments), Repeat::once);
+  const redis::Client::Route way = revoking().route_of(key);
+  const Result<Reply> reply = co_await run_by(revoking(), redis_scripts().end_user,
+                                              std::move(keys), std::move(arguments), Repeat::once);
   if (!reply) co_return reply.error();
   if (!is_array(*reply, 2)) co_return StoreError::unavailable;
   Revocation revocation{.session_id = {}, .username = std::string(username),
@@ -287,7 +315,7 @@ net::Task<Result<std::size_t>> RedisStore::revoke_user(std::string_view username
     count += ended->was_open ? 1 : 0;
     gone.push_back(entry.family);
   }
-  const bool is_safe = co_await wait_for_replicas(key);
+  const bool is_safe = co_await wait_for_replicas(key, way);
   if (!is_safe) co_return StoreError::unavailable;
   co_await leave(revocation.username, std::move(gone));
   co_return count;
@@ -297,8 +325,9 @@ net::Task<Result<void>> RedisStore::revoke_everybody(RevokeReason reason, auth::
   if (!may_serve()) co_return StoreError::unavailable;
   Texts keys{shared_.everybody_key()};
   Texts none;
-  const Result<Reply> reply =
-      co_await run(redis_scripts().end_all, std::move(keys), std::move(none), Repeat::once);
+  const redis::Client::Route way = revoking().route_of(shared_.everybody_key());
+  const Result<Reply> reply = co_await run_by(revoking(), redis_scripts().end_all, std::move(keys),
+                                              std::move(none), Repeat::once);
   if (!reply) co_return reply.error();
   Revocation revocation{.session_id = {}, .username = {}, .at = time_of(reply->integer),
                         .reason = reason};
@@ -306,7 +335,7 @@ net::Task<Result<void>> RedisStore::revoke_everybody(RevokeReason reason, auth::
   const Result<void> told = co_await tell(revocation);
   if (!told) co_return told.error();
   shared_.note_own(revocation, now);
-  const bool is_safe = co_await wait_for_replicas(shared_.everybody_key());
+  const bool is_safe = co_await wait_for_replicas(shared_.everybody_key(), way);
   if (!is_safe) co_return StoreError::unavailable;
   co_return Result<void>{};
 }

@@ -19,11 +19,13 @@ namespace proxy::store {
 
 class RedisStore final : public SessionStore {
  public:
-  RedisStore(redis::ClientOptions options, RedisShared& shared, std::uint32_t wait_replicas = 0);
+  RedisStore(redis::ClientOptions options, RedisShared& shared);
   ~RedisStore() override;
 
-  void attach(const net::Executor& executor) { client_.attach(executor); }
-  void detach() { client_.detach(); }
+  void attach(const net::Executor& executor);
+  void detach();
+  // See redis::Client::install(); any thread, while the loop runs or before it does.
+  void install(redis::ClientOptions options);
 
   net::Task<Result<Session>> create(const NewSession& session) override;
   net::Task<Result<Rotated>> rotate(const auth::FamilyId& family, std::uint64_t generation,
@@ -60,7 +62,15 @@ class RedisStore final : public SessionStore {
   using Texts = std::vector<std::string>;
   [[nodiscard]] net::Task<Result<redis::Reply>> run(const redis::Script& script, Texts keys,
                                                     Texts arguments, redis::Repeat repeat);
+  [[nodiscard]] net::Task<Result<redis::Reply>> run_by(redis::Client& way,
+                                                       const redis::Script& script, Texts keys,
+                                                       Texts arguments, redis::Repeat repeat);
   [[nodiscard]] net::Task<Result<redis::Reply>> ask(Texts arguments, std::string_view key);
+  [[nodiscard]] net::Task<Result<redis::Reply>> ask_by(redis::Client& way, Texts arguments,
+                                                       std::string_view key);
+  // Where revocations go: WAIT is about what its own connection wrote, and holds up whatever
+  // comes behind it there.
+  [[nodiscard]] redis::Client& revoking();
   [[nodiscard]] Result<redis::Reply> judge(redis::Answer answer);
   [[nodiscard]] bool may_serve() const { return shared_.health.was_up(); }
   [[nodiscard]] bool is_cluster() const { return client_.mode() == redis::Mode::cluster; }
@@ -80,7 +90,9 @@ class RedisStore final : public SessionStore {
                                              std::string_view username, RevokeReason reason,
                                              auth::Time now);
   [[nodiscard]] net::Task<Result<void>> tell(const Revocation& revocation);
-  [[nodiscard]] net::Task<bool> wait_for_replicas(std::string_view key);
+  // `before`: of revoking(), when what has to be there was not written yet.
+  [[nodiscard]] net::Task<bool> wait_for_replicas(std::string_view key,
+                                                  redis::Client::Route before);
   net::Task<void> leave(std::string username, std::vector<auth::FamilyId> families);
   [[nodiscard]] net::Task<Result<std::vector<redis::Reply>>> read_all(Texts keys);
   [[nodiscard]] net::Task<Result<void>> add_agents(std::vector<Session>& sessions,
@@ -93,8 +105,8 @@ class RedisStore final : public SessionStore {
   [[nodiscard]] bool is_open(const RedisRecord& record, auth::Time now) const;
 
   redis::Client client_;
+  redis::Client patient_;  // for revoking() with wait_replicas; attached when first needed
   RedisShared& shared_;
-  const std::uint32_t wait_replicas_;
   std::deque<Proof> proofs_;
   bool is_proving_ = false;
 };

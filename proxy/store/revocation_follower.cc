@@ -19,6 +19,8 @@ using std::chrono::milliseconds;
 // How long Redis holds an answer back while there is nothing new.
 constexpr milliseconds block_time{1'000};
 constexpr milliseconds retry_pause{100};
+// Clocks drift apart and are set: the lag is measured against one that was read not long ago.
+constexpr milliseconds clock_life{60'000};
 // At 400 bytes an entry well below the bound of a reply.
 constexpr const char* entries_at_once = "500";
 
@@ -79,6 +81,10 @@ void RevocationFollower::attach(const net::Executor& executor) {
   boost::asio::co_spawn(executor, run(), [](std::exception_ptr) {});
 }
 
+void RevocationFollower::install(redis::ClientOptions options) {
+  client_.install(patient(std::move(options)));
+}
+
 void RevocationFollower::detach() {
   is_detached_ = true;
   client_.detach();
@@ -130,7 +136,8 @@ net::Task<bool> RevocationFollower::read_clock_and_end() {
   if (!told) co_return false;
   if (reply.items.size() != 2) co_return false;
   const std::int64_t us = number(reply.items[0].text) * 1'000'000 + number(reply.items[1].text);
-  clock_offset_ms_ = us / 1'000 - steady_ms();
+  clock_read_ms_ = steady_ms();
+  clock_offset_ms_ = us / 1'000 - clock_read_ms_;
   std::vector<std::string> get{"GET", shared_.everybody_key()};
   const bool read = co_await ask(std::move(get), shared_.everybody_key(), reply);
   if (!read) co_return false;
@@ -233,6 +240,10 @@ net::Task<bool> RevocationFollower::rewrite(const Revocation& revocation) {
 // One wait for news. FLUSHALL takes the stream away: what comes after it has later ids.
 net::Task<bool> RevocationFollower::follow() {
   Reply reply;
+  if (steady_ms() - clock_read_ms_ > clock_life.count()) {
+    const bool has_clock = co_await read_clock_and_end();
+    if (!has_clock) co_return false;
+  }
   const std::string& key = shared_.stream_key();
   std::vector<std::string> command{"XREAD", "COUNT", entries_at_once, "BLOCK",
                                    std::to_string(block_time.count()), "STREAMS", key, last_id_};
@@ -257,6 +268,7 @@ void RevocationFollower::take(const Reply& entries, std::set<std::string>* seen)
     if (seen != nullptr) continue;
     const std::int64_t lag = std::max<std::int64_t>(redis_now_ms() - number(last_id_), 0);
     shared_.health.revocation_lag_ms.store(lag, std::memory_order_relaxed);
+    observe(Metric::revocation_delivery, milliseconds{lag});
   }
 }
 

@@ -20,6 +20,8 @@ class RevocationFollower {
 
   void attach(const net::Executor& executor);
   void detach();
+  // See redis::Client::install(); on the loop's thread.
+  void install(redis::ClientOptions options);
   [[nodiscard]] redis::Client& client() { return client_; }
 
  private:
@@ -42,6 +44,7 @@ class RevocationFollower {
   RedisShared& shared_;
   std::string last_id_;
   std::int64_t clock_offset_ms_ = 0;  // Redis' clock less the steady one
+  std::int64_t clock_read_ms_ = 0;    // by the steady one
   std::string trouble_;
   bool has_rights_ = false;
   bool is_detached_ = false;

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import signal
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -194,7 +195,7 @@ def test_outage(start, backend, own_redis):
     gate.wait_for(lambda: metric(gate, "gatehouse_store_up") == 1, "Redis again")
     # Its memory is gone, and says so: no error, no crash, a new login.
     gate.wait_for(lambda: gate.refresh(tokens.refresh).status == 403, "the truth")
-    assert gate.get("/", gate.login().bearer()).status == 200
+    gate.wait_for(lambda: gate.try_login().status == 200, "the other worker")
 
 
 def test_outage_with_deny_and_fail(start, backend, own_redis):
@@ -278,3 +279,103 @@ def test_what_redis_answers_is_no_verdict(start, backend, own_redis):
     own_redis.run("FLUSHALL")
     answer = gate.refresh(tokens.refresh)
     assert answer.status == 403 and not answer.all("Set-Cookie")
+
+
+def test_logouts_wait_for_a_replica_and_nobody_else_does(start, backend, tmp_path):
+    """store.redis.wait_replicas: 204 says that a replica has it, 503 that it is not known."""
+    master = Redis(tmp_path / "master")
+    replica = Redis(tmp_path / "replica", "--replicaof", "127.0.0.1", master.port,
+                    "--repl-diskless-sync-delay", 0)
+    wait_for(lambda: "master_link_status:up" in replica.run("INFO", "replication"), "the replica")
+    gate = start(backend, {"store": store(master, wait_replicas=1), "workers": 1})
+    users = [gate.login() for _ in range(6)]
+    assert gate.request("POST", "/logout", users[0].cookie(), b"").status == 204
+    sid = users[0].claims()["sid"]
+    assert replica.run("GET", f"gatehouse:f{{{sid}}}") == "x"
+    replica.pause()
+    answers = []
+    leaving = [threading.Thread(target=lambda t=t: answers.append(
+        gate.request("POST", "/logout", t.cookie(), b""))) for t in users[1:4]]
+    for thread in leaving:
+        thread.start()
+    served = 0
+    while any(thread.is_alive() for thread in leaving):
+        assert gate.refresh(users[4].refresh).status == 200
+        served += 1
+    assert [a.status for a in answers] == [503] * 3
+    assert all(a.get("Retry-After") and not a.all("Set-Cookie") for a in answers)
+    assert served >= 3, "refreshes waited behind the logouts"
+    assert gate.request("POST", "/logout?all=true", users[5].cookie(), b"").status == 503
+    replica.go_on()
+    gate.wait_for(lambda: gate.request("POST", "/logout", users[5].cookie(), b"").status == 204,
+                  "the replica again")
+    replica.stop()
+    master.stop()
+
+
+def test_a_reload_follows_redis_to_another_place(start, backend, redis, own_redis, tmp_path):
+    """What store.redis says is in force from the next connection on; what cannot be is named."""
+    password = tmp_path / "redis.password"
+    password.write_text("first\n")
+    own_redis.run("ACL", "SETUSER", "gatehouse", "on", ">first", "~*", "&*", "+@all")
+    config = start.config(backend, {"store": store(redis, key_prefix="moving:")})
+    gate = start(backend, config)
+    tokens = gate.login()
+    config["store"] = store(own_redis, key_prefix="other:", username="gatehouse",
+                            password_file=str(password))
+    gate.write_config(config)
+    gate.signal(signal.SIGHUP)
+    gate.wait_for_log("reloaded the configuration")
+    named = [r for r in gate.log() if r.get("key") == "store.redis.key_prefix"]
+    assert named and "restart" in named[0]["message"]
+    gate.wait_for(lambda: gate.refresh(tokens.refresh).status == 403, "the other server")
+    tokens = gate.login()
+    assert own_redis.run("KEYS", "moving:f*") != ""
+    # A password that is exchanged, as an operator does it.
+    own_redis.run("ACL", "SETUSER", "gatehouse", ">second")
+    password.write_text("second\n")
+    gate.signal(signal.SIGHUP)
+    gate.wait_for_log("reloaded the configuration", 2)
+    own_redis.run("ACL", "SETUSER", "gatehouse", "<first")
+    own_redis.run("CLIENT", "KILL", "USER", "gatehouse")
+    gate.wait_for(lambda: gate.refresh(tokens.refresh).status == 200, "the new password")
+
+
+def test_replicas_share_the_bucket_of_a_rate_limit(start, backend, redis, own_redis):
+    """`scope: cluster`: one bucket, whichever replica is asked; without Redis each has its own."""
+    routes = [{"path": "/limited", "rate_limit": {"rate": "4/1h", "scope": "cluster"}}]
+    config = {"store": store(own_redis, command_timeout="300ms"), "routes": routes}
+    gates = [start(backend, config) for _ in range(2)]
+    alice, bob = gates[0].login("alice").bearer(), gates[0].login("bob").bearer()
+    for i in range(4):
+        assert gates[i % 2].get("/limited", alice).status == 200
+    for gate in gates:
+        answer = gate.get("/limited", alice)
+        assert answer.status == 429 and int(answer.get("Retry-After")) > 60
+        assert gate.get("/limited", bob).status == 200
+        assert gate.get("/other", alice).status == 200
+    keys = own_redis.run("KEYS", "gatehouse:b*").split()
+    assert len(keys) == 2 and 0 < int(own_redis.run("TTL", keys[0])) <= 3601
+    own_redis.kill()
+    gates[0].wait_for(lambda: b"store: down" in
+                      gates[0].request("GET", "/readyz", role="health").body, "the outage")
+    statuses = [gates[0].get("/limited", alice).status for _ in range(6)]
+    assert statuses == [200] * 4 + [429] * 2
+
+
+def test_the_breaker_and_the_delivery_are_measured(start, backend, own_redis):
+    gates = [start(backend, {"store": store(own_redis, command_timeout="300ms")})
+             for _ in range(2)]
+    assert metric(gates[0], "gatehouse_store_breaker_open") == 0
+    for _ in range(3):
+        tokens = gates[0].login()
+        assert gates[0].request("POST", "/logout", tokens.cookie(), b"").status == 204
+    gates[1].wait_for(lambda: metric(gates[1], "gatehouse_revocation_delivery_seconds_count") == 3,
+                      "the revocations")
+    assert metric(gates[0], "gatehouse_store_duration_seconds_count") > 6
+    own_redis.kill()
+    gates[0].wait_for(lambda: gates[0].try_login().status == 503 and
+                      metric(gates[0], "gatehouse_store_breaker_open") >= 1, "the open breaker")
+    own_redis.start()
+    gates[0].wait_for(lambda: metric(gates[0], "gatehouse_store_breaker_open") == 0,
+                      "the closed breaker")

@@ -9,6 +9,7 @@ import pytest
 
 from support.backend import Backend
 from support.gate import PASSWORD, USERS, claims, refreshed, spin
+from support.redis import Redis, store
 
 DORA = {"username": "dora", "email": "dora@example.com", "name": "Dora Müller",
         "groups": ["staff", "night shift"]}
@@ -234,3 +235,30 @@ def test_files_users_are_not_the_services(start):
     gate.write_users([user for user in USERS if user["username"] != "alice"])
     gate.wait_for(lambda: gate.refresh(refresh).status == 403, "the end of alice's session")
     service.stop()
+
+
+def test_what_the_service_said_is_known_to_every_replica(start, backend, redis_server):
+    """With Redis the profile lies beside the session, and ends with it."""
+    service = Service()
+    config = {"users": {"http": {"url": service.url}}, "store": store(redis_server),
+              "tokens": {"refresh": {"grace": "0s"}}}
+    gates = [start(backend, config) for _ in range(2)]
+    tokens = gates[0].login("dora")
+    answer = gates[1].refresh(tokens.refresh)
+    said = claims(answer.json()["accessToken"])
+    assert (said["sub"], said["email"], said["groups"]) == ("dora", DORA["email"], DORA["groups"])
+    assert said["name"] == DORA["name"] and len(service.asked) == 1
+    key = f"gatehouse:p{{{tokens.claims()['sid']}}}"
+    assert 0 < int(redis_server.run("PTTL", key)) <= 30 * 24 * 3600 * 1000
+    # Without it nobody knows who that is: the session is no longer good for new tokens.
+    redis_server.run("DEL", key)
+    assert gates[0].refresh(refreshed(answer)).status in (403, 503)
+    assert not gates[0].refresh(refreshed(answer)).all("Set-Cookie")
+    service.stop()
+
+
+@pytest.fixture
+def redis_server(tmp_path):
+    server = Redis(tmp_path / "redis")
+    yield server
+    server.stop()
