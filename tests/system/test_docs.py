@@ -58,3 +58,25 @@ def test_commands_that_are_named_exist():
     for page in PAGES:
         for name in re.findall(r"`gatehouse ([a-z-]+)[ `]", page.read_text()):
             assert name in known, f"{page.name}: gatehouse {name}"
+
+
+def uncommented(text, begin):
+    """The example with the commented lines of the section that begins so switched on."""
+    lines, inside = [], False
+    for line in text.splitlines():
+        inside = line.startswith(begin) or (inside and line.startswith((" ", "#")))
+        if inside:
+            line = re.sub(r"^#( ?)|(?<=^  )# (?!#)", "", line)
+        lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def test_the_example_can_be_switched_to_redis(tmp_path):
+    text = (ROOT / "examples/gatehouse.yaml").read_text()
+    text = uncommented(uncommented(text, "store:"), "# alerts:").replace("  kind: memory ", "  # ")
+    (tmp_path / "gatehouse.yaml").write_text(text)
+    printed = subprocess.run([BINARY, "config", "-c", "gatehouse.yaml"], cwd=tmp_path,
+                             capture_output=True, text=True, timeout=60)
+    assert printed.returncode == 0, printed.stderr
+    assert "kind: redis" in printed.stdout and "wait_replicas: 1" in printed.stdout
+    assert "url: https://alarms.example.com/gatehouse" in printed.stdout
