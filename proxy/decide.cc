@@ -319,6 +319,7 @@ Decision forward(const DecisionContext& context, const http::RequestHead& head,
   decision.by_cookie = shown.by_cookie;
   if (renews(context, head, shown, verified, decision)) return decision;
   decision.token = verified.token;
+  if (shown.by_cookie) decision.shown = shown.token;
   decision.auth_error = error_of(context, shown, verified);
   if (!satisfies(decision, match, context.certificate_subject)) return decision;
   if (by_principal && !is_within_rate(decision, context)) return decision;

@@ -36,6 +36,7 @@ struct Decision {
   std::chrono::nanoseconds retry_after{0};  // with 429
   endpoints::Endpoint endpoint = endpoints::Endpoint::none;
   auth::CachedTokenRef token;                     // null: nobody in particular
+  std::string_view shown;                         // its text, where it came in a cookie
   auth::Error auth_error = auth::Error::missing;  // why token is null
   bool by_cookie = false;          // a cookie let the request in, or would have
   std::string_view refresh_token;  // of Kind::renew

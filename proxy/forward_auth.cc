@@ -20,9 +20,14 @@ void warn_about_untrusted_question(WorkerState& worker, const Exchange& exchange
 }
 
 // "Authorization: ..." as the application is to see it; nothing where it is to see none.
-void append_authorization(const Runtime& runtime, const http::RequestHead& head, bool has_identity,
-                          std::string& lines) {
+void append_authorization(const Runtime& runtime, const http::RequestHead& head,
+                          const Decision& decision, std::string& lines) {
   const auto rule = runtime.header_policy.authorization();
+  const bool has_identity = decision.token != nullptr;
+  if (rule == config::Authorization::access_token && has_identity && decision.by_cookie) {
+    lines.append("Authorization: Bearer ").append(decision.shown).append("\r\n");
+    return;
+  }
   const bool passes = rule == config::Authorization::keep ||
                       (rule == config::Authorization::access_token && has_identity);
   const std::string_view value = head.value(HeaderId::authorization);
@@ -147,7 +152,7 @@ Reply permit_reply(const Exchange& exchange) {
   Reply reply;
   reply.content_type = {};
   if (token) reply.headers = token->identity_headers;
-  append_authorization(runtime, question.head, token != nullptr, reply.headers);
+  append_authorization(runtime, question.head, exchange.decision, reply.headers);
   reply.headers += runtime.header_policy.cookie_line(question.head);
   append_numbered(exchange.cookies, reply.headers);
   if (question.by_envoy) append_removals(runtime, reply.headers);
@@ -172,11 +177,14 @@ Reply question_refused(const Exchange& exchange, Reply refusal) {
     return redirect;
   }
   if (refusal.status == 401 || refusal.status == 403 || refusal.status == 503) return refusal;
+  const std::string told = "X-Gatehouse-Status: " + std::to_string(refusal.status) + "\r\n";
   if (refusal.body.empty()) {
     const std::string_view reason = refusal.reason;
     refusal = endpoints::error_reply(403, "forbidden", "The request cannot be served.");
     refusal.reason = reason;
   }
+  // What it would be without the proxy, which may know no other refusals than 401 and 403.
+  refusal.headers += told;
   refusal.status = 403;
   return refusal;
 }

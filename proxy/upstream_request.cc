@@ -44,8 +44,14 @@ void write_upstream_head(const Exchange& exchange, std::string_view host, http::
   out.append(host);
   out.append("\r\n");
   const auth::CachedTokenRef& token = exchange.decision.token;
-  policy.append_client_fields(request, token != nullptr, out);
+  const bool by_bearer = token != nullptr && !exchange.decision.by_cookie;
+  policy.append_client_fields(request, by_bearer, out);
   if (token) out.append(token->identity_headers);
+  if (token && !by_bearer && policy.authorization() == config::Authorization::access_token) {
+    out.append("Authorization: Bearer ");
+    out.append(exchange.decision.shown);
+    out.append("\r\n");
+  }
   HeaderPolicy::append_forwarding(exchange.client.forwarding, out);
   if (exchange.trace.is_ours) exchange.trace.append_fields(request, out);
   if (request.body.kind == BodyKind::chunked) {

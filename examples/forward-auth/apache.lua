@@ -52,7 +52,8 @@ function check(r)
     for _, name in ipairs({"WWW-Authenticate", "Location", "Retry-After"}) do
       if answer[name:lower()] then r.err_headers_out[name] = answer[name:lower()] end
     end
-    return status
+    -- More requests than a rule's rate_limit allows: 403 to the proxy.
+    return answer["x-gatehouse-status"] == "429" and 429 or status
   end
 
   for name in pairs(r:headers_in_table()) do

@@ -54,7 +54,9 @@ core.register_action("gatehouse", {"http-req"}, function(txn)
   local answer = core.httpclient():get{url = question, headers = headers, timeout = 5000}
   if not answer or not answer.status or answer.status == 0 then return refuse(txn, 503) end
   if answer.status ~= 200 then
-    return refuse(txn, answer.status, answer.headers, answer.body)
+    -- More requests than a rule's rate_limit allows: 403 to the proxy.
+    local is_limited = first(answer.headers, "x-gatehouse-status") == "429"
+    return refuse(txn, is_limited and 429 or answer.status, answer.headers, answer.body)
   end
 
   for name in pairs(sent) do

@@ -195,6 +195,25 @@ def test_a_bearer_hides_the_cookie(browser, gate, backend):
     assert browser.fetch("/", headers={"Authorization": "Bearer x.y.z"}).status == 401
 
 
+def test_the_token_in_a_cookie_can_go_to_the_application(start):
+    """`identity.authorization: access_token` holds however the token came, also a renewed one; an
+    `Authorization` of the client's own does not stand beside it."""
+    backend = start.backend()
+    browser = Browser(start(backend, merge(CONFIG, {
+        "identity": {"authorization": "access_token"}})))
+    browser.log_in()
+    access = browser.cookies[ACCESS_COOKIE]
+    assert browser.visit("/x", {"Authorization": "Basic YTpi"}).status == 200
+    assert backend.last().all("Authorization") == [f"Bearer {access}"]
+    browser.lose_access()
+    assert browser.visit("/y").status == 200
+    seen = backend.last()
+    assert seen.all("Authorization") == [f"Bearer {browser.cookies[ACCESS_COOKIE]}"]
+    assert seen.get("Cookie") is None
+    assert Browser(browser.gate).visit("/assets/a").status == 200
+    assert backend.last().get("Authorization") is None
+
+
 def test_an_answer_to_a_cookie_is_private(browser, backend):
     browser.log_in("/")
     assert browser.visit("/").get("Cache-Control") == "private"

@@ -1,9 +1,13 @@
 """The end of a browser's session, logins that do not stick, and pages of the operator's own."""
 
+import base64
+import time
+
 import pytest
 
 from support.browser import BROWSER, LOGIN_COOKIE, Browser, says
-from support.gate import ACCESS_COOKIE, REFRESH_COOKIE, merge
+from support.gate import ACCESS_COOKIE, REFRESH_COOKIE, claims, merge
+from support.jws import sign
 
 CONFIG = merge(BROWSER, {"app_cookies": [{"name": "JSESSIONID", "path": "/"}]})
 
@@ -68,6 +72,67 @@ def test_the_cause_is_named(start, host, headers, changes, cause):
     answer = browser.submit("/login", browser.fill(page), headers)
     assert answer.status == 403 and says(answer, "Signing in does not work here")
     gate.wait_for_log(f'"cause":"{cause}"')
+
+
+def bounced(gate, host="app.example.com", headers=()):
+    """A browser that was sent on five times; what it is told then."""
+    browser = Browser(gate, host)
+    state = "A" * 22 + f".5.{int(time.time())}"
+    browser.cookies[LOGIN_COOKIE] = state
+    return browser, lambda: browser.visit("/", {"Origin": f"https://{host}", **dict(headers)})
+
+
+def is_named(gate, page, cause):
+    assert page.status == 401 and says(page, "Signing in does not work here")
+    gate.wait_for_log(f'"cause":"{cause}"')
+
+
+BEHIND_TLS = merge(CONFIG, {"trusted_proxies": ["127.0.0.0/8"]})
+BY_TLS = {"X-Forwarded-Proto": "https"}
+
+
+def test_a_key_that_this_replica_lacks_is_named(start, keys):
+    """Two replicas with keys of their own: the token of one is nothing to the other."""
+    one = start(start.backend(), BEHIND_TLS)
+    other = start(start.backend(), merge(BEHIND_TLS, {"tokens": {"access": {
+        "keys": [keys.config("ES256", "b")]}}}))
+    browser, visit = bounced(other, headers=BY_TLS)
+    browser.cookies[ACCESS_COOKIE] = one.login().access
+    is_named(other, visit(), "keys")
+    forged = start(start.backend(), merge(BEHIND_TLS, {"tokens": {"access": {
+        "keys": [{**keys.config("ES256", "b"), "kid": "a"}]}}}))
+    browser, visit = bounced(forged, headers=BY_TLS)
+    browser.cookies[ACCESS_COOKIE] = one.login().access
+    is_named(forged, visit(), "keys")
+
+
+@pytest.mark.parametrize("shift", [-3600, 3600])
+def test_a_clock_that_is_wrong_is_named(start, keys, shift):
+    """A token that is over already, or not yet good, a moment after the login."""
+    gate = start(start.backend(), merge(BEHIND_TLS, {"tokens": {"access": {
+        "keys": [keys.config("HS256")]}}}))
+    secret = base64.b64decode(keys.private("HS256").read_text().removeprefix("base64:"))
+    now = int(time.time()) + shift
+    token = sign({**claims(gate.login().access), "iat": now, "nbf": now, "exp": now + 900},
+                 secret, header={"alg": "HS256", "typ": "at+jwt", "kid": "a"})
+    browser, visit = bounced(gate, headers=BY_TLS)
+    browser.cookies[ACCESS_COOKIE] = token
+    is_named(gate, visit(), "clock")
+
+
+def test_too_many_cookies_are_named(start):
+    gate = start(start.backend(), BEHIND_TLS)
+    browser, visit = bounced(gate, headers=BY_TLS)
+    browser.cookies.update({f"app{n}": "x" * 1000 for n in range(8)})
+    is_named(gate, visit(), "too_large")
+
+
+def test_another_name_than_external_url_is_named(start):
+    gate = start(start.backend(), merge(BEHIND_TLS, {"external_url": "https://app.example.com"}))
+    _, visit = bounced(gate, "www.example.com", BY_TLS)
+    page = visit()
+    is_named(gate, page, "external_url")
+    assert says(page, "www.example.com") and says(page, "https://app.example.com")
 
 
 # --- remember me

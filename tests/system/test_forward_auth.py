@@ -3,7 +3,9 @@ that stands behind one of them may not make us believe. Real proxies: test_recip
 
 import pytest
 
+from support.browser import BROWSER, NAVIGATE
 from support.gate import ACCESS_COOKIE, REFRESH_COOKIE, spin
+from support.redis import Redis, missing_tools, store
 
 AUTH = "/.gatehouse/auth"
 CONFIG = {
@@ -300,6 +302,65 @@ def test_it_is_off_by_default(start):
     assert ask(gate, forwarded("/public/x")).status == 401
     assert ask(gate, forwarded("/x"), gate.bearer()).status == 200
     assert backend.last().target == AUTH, "the application's own path"
+
+
+def test_what_a_forwarded_request_would_get_is_told_beside_the_403(start):
+    rate = {"path": "/few/**", "access": "public", "rate_limit": {"key": "route", "rate": "1/1h"}}
+    gate = start(start.backend(), {**CONFIG, "routes": [rate, *CONFIG["routes"]]})
+    assert ask(gate, forwarded("/few/x")).status == 200
+    answer = ask(gate, forwarded("/few/x"))
+    assert answer.status == 403 and answer.get("X-Gatehouse-Status") == "429"
+    assert int(answer.get("Retry-After")) > 1000
+    for uri, method, status in (("/read", "POST", "405"), ("//x", "GET", "400")):
+        answer = ask(gate, forwarded(uri, method), gate.bearer())
+        assert answer.status == 403 and answer.get("X-Gatehouse-Status") == status
+    assert ask(gate, forwarded()).get("X-Gatehouse-Status") is None
+
+
+PREFLIGHT = {"Origin": "https://shop.example.com", "Access-Control-Request-Method": "POST"}
+
+
+def test_a_preflight_passes_where_a_rule_lets_it(start):
+    """As docs/forward-auth.md has it; a rule with `cors` has no answer to add its fields to."""
+    gate = start(start.backend(), {**CONFIG, "routes": [
+        {"path": "/api/**", "methods": ["OPTIONS"], "access": "public"},
+        {"path": "/api/**", "methods": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]},
+        {"path": "/own/**", "cors": {"allow_origins": ["https://shop.example.com"]}}]})
+    assert ask(gate, forwarded("/api/x", "OPTIONS"), PREFLIGHT).status == 200
+    assert ask(gate, forwarded("/api/x", "POST")).status == 401
+    answer = ask(gate, forwarded("/own/x", "OPTIONS"), PREFLIGHT)
+    assert answer.status == 403 and answer.get("X-Gatehouse-Status") == "204"
+
+
+@pytest.mark.skipif(bool(missing_tools()), reason="redis-server is not installed")
+def test_a_store_that_is_down_is_503(start, tmp_path):
+    """Where it is needed: for a session without an access token, and where `deny` wants it."""
+    redis = Redis(tmp_path / "redis")
+    try:
+        config = {**CONFIG, **BROWSER, "store": {**store(redis), "on_outage": {"access": "deny"}}}
+        gate = start(start.backend(), config)
+        tokens = gate.login()
+        assert ask(gate, forwarded(), tokens.bearer()).status == 200
+        redis.kill()
+        gate.wait_for(lambda: ask(gate, forwarded(), tokens.bearer()).status == 503, "the outage")
+        for form, more in ((forwarded, tokens.cookie()), (original, tokens.cookie())):
+            for path in (AUTH, AUTH + "?redirect=true"):
+                answer = ask(gate, form(), {**more, **NAVIGATE}, path)
+                assert answer.status == 503 and answer.get("Retry-After"), path
+                assert not answer.all("Set-Cookie") and answer.get("Location") is None
+        assert envoy(gate, "/orders", tokens.bearer()).status == 503
+        assert ask(gate, forwarded("/public/x")).status == 200
+    finally:
+        redis.stop()
+
+
+def test_the_token_in_a_cookie_can_go_to_the_application(start):
+    gate = start(start.backend(), {**CONFIG, **BROWSER,
+                                   "identity": {"authorization": "access_token"}})
+    tokens = gate.login()
+    cookie = {"Cookie": f"{ACCESS_COOKIE}={tokens.access}", "Authorization": "Basic YTpi"}
+    answer = ask(gate, forwarded(), cookie)
+    assert answer.all("Authorization") == [f"Bearer {tokens.access}"]
 
 
 def test_the_tokens_way_to_the_application_is_configured(start):

@@ -10,9 +10,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from .client import Client
 from .gate import ROOT, SLOW
 
 RECIPES = ROOT / "examples/forward-auth"
+PROXIES = ROOT / "build/proxies"  # Envoy and Traefik, which scripts/setup fetches
 MODULES = "/usr/lib/apache2/modules"
 
 
@@ -49,6 +51,10 @@ class Front:
                          ("*:8000", f"127.0.0.1:{own}"),
                          ("listen 8000", f"listen 127.0.0.1:{own}"),
                          ("bind :8000", f"bind 127.0.0.1:{own}"),
+                         ("address: 0.0.0.0, port_value: 8000",
+                          f"address: 127.0.0.1, port_value: {own}"),
+                         ("port_value: 8080", f"port_value: {gate}"),
+                         ("port_value: 3000", f"port_value: {app}"),
                          ("\n:8000 {", f"\nhttp://:{own} {{\n\tbind 127.0.0.1")):
             text = text.replace(old, new)
         (self.directory / name).write_text(text)
@@ -69,6 +75,16 @@ class Front:
     def _caddy(self):
         self.recipe("Caddyfile")
         return ["/usr/bin/caddy", "run", "--config", "Caddyfile", "--adapter", "caddyfile"]
+
+    def _envoy(self):
+        return [str(PROXIES / "envoy"), "-c", self.recipe("envoy.yaml"), "--concurrency", "1",
+                "--use-dynamic-base-id", "--log-level", "warning"]
+
+    def _traefik(self):
+        return [str(PROXIES / "traefik"),
+                f"--entryPoints.web.address=127.0.0.1:{self.address[1]}",
+                f"--providers.file.filename={self.recipe('traefik-dynamic.yaml')}",
+                "--global.checkNewVersion=false", "--global.sendAnonymousUsage=false"]
 
     def _haproxy(self):
         self.recipe("haproxy.lua")
@@ -95,11 +111,18 @@ class Front:
         while time.monotonic() < deadline:
             assert self.process.poll() is None, f"{self.kind} ended:\n{self.log.read_text()}"
             with socket.socket() as probe:
-                if probe.connect_ex(self.address) == 0:
+                if probe.connect_ex(self.address) == 0 and self._has_routes():
                     return
             time.sleep(0.01)
         self.stop()
         raise AssertionError(f"{self.kind} does not listen:\n{self.log.read_text()}")
+
+    def _has_routes(self):
+        """Traefik listens before it has read them."""
+        if self.kind != "traefik":
+            return True
+        with Client(self.address) as client:
+            return client.request("GET", "/x", {"Host": "app.example.com"}).status != 404
 
     def stop(self):
         self.process.terminate()
