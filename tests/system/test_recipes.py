@@ -1,5 +1,6 @@
-"""nginx, Caddy, HAProxy, Apache, Traefik and Envoy with the recipes of examples/forward-auth: Gatehouse decides,
-they forward, and the application sees what it would see behind Gatehouse itself."""
+"""nginx, Caddy, HAProxy, Apache, Traefik and Envoy with the recipes of examples/forward-auth:
+Gatehouse decides, they forward, and the application sees what it would see behind Gatehouse
+itself."""
 
 import json
 import shutil
