@@ -298,8 +298,10 @@ bool Server::install(Compiled compiled, std::string_view what) {
   control_->install(runtime_);
   // Behind the installation, on the same thread.
   control_->post([this] { watch_->begin(); });
-  if (!ended.empty()) {
-    boost::asio::co_spawn(control_->loop(), end_sessions_of(std::move(ended)),
+  const bool is_ending = !users_to_end_.empty();
+  users_to_end_.insert(users_to_end_.end(), ended.begin(), ended.end());
+  if (!is_ending && !users_to_end_.empty()) {
+    boost::asio::co_spawn(control_->loop(), end_sessions_of_changed_users(),
                           [](std::exception_ptr) {});
   }
   log().write(Level::info, what);
@@ -307,20 +309,33 @@ bool Server::install(Compiled compiled, std::string_view what) {
   return true;
 }
 
-// Gone, disabled, or with another password: what was logged in under the old record ends.
-net::Task<void> Server::end_sessions_of(std::vector<std::string> usernames) {
-  for (const std::string& username : usernames) {
-    store::SessionStore& sessions = control_->state().store;
+// Gone, disabled, or with another password: what was logged in under the old record ends, as soon
+// as the store takes it. A failure is told once, until something succeeds.
+net::Task<void> Server::end_sessions_of_changed_users() {
+  net::Timer pause(control_->state().executor);
+  store::SessionStore& sessions = control_->state().store;
+  bool has_failed = false;
+  while (!users_to_end_.empty()) {
+    const std::string username = users_to_end_.front();
     const auto ended =
         co_await sessions.revoke_user(username, store::RevokeReason::user_changed, wall_clock());
-    AuditEvent event;
-    event.event = "revoke";
-    event.outcome = ended ? "ok" : "failed";
-    event.reason = "user_changed";
-    event.user = username;
-    log().audit(event);
+    if (ended || !has_failed) {
+      AuditEvent event;
+      event.event = "revoke";
+      event.outcome = ended ? "ok" : "failed";
+      event.reason = "user_changed";
+      event.user = username;
+      log().audit(event);
+      log().flush();
+    }
+    has_failed = !ended;
+    if (ended) {
+      users_to_end_.pop_front();
+      continue;
+    }
+    pause.expires_after(watch_interval);
+    co_await pause.async_wait(net::as_result);
   }
-  log().flush();
 }
 
 net::Task<void> Server::watch_certificates() {

@@ -3,6 +3,7 @@
 // One instance, on the main thread.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <string>
 #include <thread>
@@ -65,7 +66,7 @@ class Server {
   net::Task<void> export_last_spans();
   [[nodiscard]] std::vector<std::string> files_to_watch() const;
   net::Task<void> drain();
-  net::Task<void> end_sessions_of(std::vector<std::string> usernames);
+  net::Task<void> end_sessions_of_changed_users();
   void reload();
   bool load_again();
   // True when it is in force now.
@@ -88,6 +89,7 @@ class Server {
   std::unique_ptr<Listeners> listeners_;
   std::unique_ptr<TraceExporter> exporter_;
   std::unique_ptr<Webhook> webhook_;
+  std::deque<std::string> users_to_end_;  // whose sessions the store has yet to end
   std::unique_ptr<net::Signals> signals_;
   std::vector<std::thread> threads_;
   bool draining_ = false;
