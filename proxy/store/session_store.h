@@ -27,6 +27,9 @@ enum class StoreError {
 template <class T>
 using Result = boost::system::result<T, StoreError>;
 
+// Of one user; then the oldest makes room.
+inline constexpr std::size_t sessions_per_user_max = 1'000;
+
 enum class RevokeReason { logout, logout_all, login, reuse, admin, user_changed, expired };
 [[nodiscard]] std::string_view name(RevokeReason reason);
 
@@ -50,8 +53,9 @@ struct Session {
   std::string username;
   std::string user_agent;
   std::string address_prefix;
-  // At most two seconds in the future, when all sessions of the user (or of everybody) were revoked
-  // a moment ago: an access token's `iat` is never before it, or that would refuse the new session.
+  // By the store's clock. At most two seconds in its future, when all sessions of the user (or of
+  // everybody) were revoked a moment ago: an access token's `iat` is not before it, or that would
+  // refuse the new session.
   auth::Time created_at{};
   auth::Time last_seen_at{};
   auth::Time idle_expires_at{};

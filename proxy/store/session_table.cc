@@ -49,14 +49,16 @@ Session SessionTable::describe(const Node& node) {
 
 // Rings are ordered by creation. What is new nearly always belongs in front.
 void SessionTable::link(UserStripe& users, std::string_view username, Node& node) {
-  const auto [user, is_first] = users.newest.try_emplace(std::string(username), &node);
+  const auto [user, is_first] = users.rings.try_emplace(std::string(username));
+  auto& [newest, size] = user->second;
   Record& record = node.second;
   record.username = &user->first;
+  ++size;
   if (is_first) {
-    record.older = record.newer = &node;
+    newest = record.older = record.newer = &node;
     return;
   }
-  Node* const head = user->second;
+  Node* const head = newest;
   const bool is_newest = record.created_at >= head->second.created_at;
   Node* next = head;
   while (next->second.created_at > record.created_at) {
@@ -67,19 +69,20 @@ void SessionTable::link(UserStripe& users, std::string_view username, Node& node
   record.newer = next->second.newer;
   record.newer->second.older = &node;
   next->second.newer = &node;
-  if (is_newest) user->second = &node;
+  if (is_newest) newest = &node;
 }
 
 void SessionTable::unlink(UserStripe& users, Node& node) {
   const Record& record = node.second;
-  const auto user = users.newest.find(*record.username);
+  const auto user = users.rings.find(*record.username);
   if (record.older == &node) {
-    users.newest.erase(user);
+    users.rings.erase(user);
     return;
   }
+  --user->second.size;
   record.older->second.newer = record.newer;
   record.newer->second.older = record.older;
-  if (user->second == &node) user->second = record.older;
+  if (user->second.newest == &node) user->second.newest = record.older;
 }
 
 bool SessionTable::reserve(std::size_t sessions_max) {
@@ -92,6 +95,7 @@ bool SessionTable::reserve(std::size_t sessions_max) {
 
 SessionTable::Added SessionTable::add(const SavedSession& saved, std::size_t sessions_max,
                                       auth::Time now, std::optional<Session>& evicted) {
+  evicted = evict_oldest(saved.session.username, sessions_per_user_max);
   bool has_room = reserve(sessions_max);
   if (!has_room) {
     // What has expired goes before anything that is alive: one whole stripe a try.
@@ -99,8 +103,8 @@ SessionTable::Added SessionTable::add(const SavedSession& saved, std::size_t ses
     sweep(families_[turn % stripes], std::numeric_limits<std::size_t>::max(), now);
     has_room = reserve(sessions_max);
   }
-  if (!has_room) {
-    evicted = evict_oldest(saved.session.username);
+  if (!has_room && !evicted) {
+    evicted = evict_oldest(saved.session.username, 1);
     has_room = evicted && reserve(sessions_max);
   }
   if (!has_room) return Added::full;
@@ -228,14 +232,15 @@ void SessionTable::remove_all() {
   }
 }
 
-std::optional<Session> SessionTable::evict_oldest(std::string_view username) {
+std::optional<Session> SessionTable::evict_oldest(std::string_view username,
+                                                  std::size_t at_least) {
   std::optional<auth::FamilyId> oldest;
   {
     const UserStripe& users = users_[user_stripe_of(username)];
     const std::lock_guard lock(users.mutex);
-    const auto user = users.newest.find(std::string(username));
-    if (user == users.newest.end()) return std::nullopt;
-    oldest = user->second->second.newer->first;
+    const auto user = users.rings.find(std::string(username));
+    if (user == users.rings.end() || user->second.size < at_least) return std::nullopt;
+    oldest = user->second.newest->second.newer->first;
   }
   return remove_if(*oldest, [](const Record&) { return true; });
 }
@@ -244,14 +249,15 @@ std::vector<Session> SessionTable::list(std::string_view username, auth::Time no
   std::vector<Session> sessions;
   const UserStripe& users = users_[user_stripe_of(username)];
   const std::lock_guard user_lock(users.mutex);
-  const auto user = users.newest.find(std::string(username));
-  if (user == users.newest.end()) return sessions;
-  const Node* session = user->second;
+  const auto user = users.rings.find(std::string(username));
+  if (user == users.rings.end()) return sessions;
+  const Node* const newest = user->second.newest;
+  const Node* session = newest;
   do {
     const std::lock_guard lock(stripe_of(session->first).mutex);
     if (session->second.is_open(now)) sessions.push_back(describe(*session));
     session = session->second.older;
-  } while (session != user->second);
+  } while (session != newest);
   return sessions;
 }
 

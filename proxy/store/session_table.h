@@ -37,8 +37,8 @@ class SessionTable {
   SessionTable& operator=(const SessionTable&) = delete;
 
   enum class Added { added, full };
-  // Beyond `sessions_max` the user's oldest session makes room and is returned in `evicted`; a user
-  // without one gets `full`. A family that is known already is refused as `full` too.
+  // Beyond `sessions_max` or sessions_per_user_max the user's oldest session makes room and is
+  // returned in `evicted`; a user without one gets `full`, and so does a family that is known.
   [[nodiscard]] Added add(const SavedSession& saved, std::size_t sessions_max, auth::Time now,
                           std::optional<Session>& evicted);
   // The rule on the family's record. A family whose time is over or that was reused is removed.
@@ -75,7 +75,11 @@ class SessionTable {
   struct UserStripe {
     mutable std::mutex mutex;
     // A user's sessions form a ring that starts at the newest, so the oldest is one step away.
-    std::unordered_map<std::string, Node*> newest;
+    struct Ring {
+      Node* newest = nullptr;
+      std::size_t size = 0;
+    };
+    std::unordered_map<std::string, Ring> rings;
   };
   static constexpr std::size_t stripes = 64;
 
@@ -87,7 +91,8 @@ class SessionTable {
   void unlink(UserStripe& users, Node& node);
   using Condition = std::function<bool(const Record&)>;
   std::optional<Session> remove_if(const auth::FamilyId& family, const Condition& condition);
-  std::optional<Session> evict_oldest(std::string_view username);
+  // Nothing while the user has less than `at_least` sessions.
+  std::optional<Session> evict_oldest(std::string_view username, std::size_t at_least);
   [[nodiscard]] bool reserve(std::size_t sessions_max);
   // Up to `buckets` of one stripe; the families that are over.
   [[nodiscard]] std::vector<auth::FamilyId> collect(FamilyStripe& stripe, std::size_t buckets,

@@ -40,9 +40,7 @@ T await(boost::asio::io_context& loop, net::Task<T> task) {
     result.emplace(std::move(value));
   });
   net::Poller& poller = net::Poller::of(loop.get_executor());
-  while (!result && !failure) {
-    poller.poll_once();
-  }
+  while (!result && !failure) poller.poll_once();
   if (failure) std::rethrow_exception(failure);
   return std::move(*result);
 }
@@ -381,6 +379,14 @@ TYPED_TEST_P(SessionStoreContract, ListIsNewestFirstAndOnlyOpenOnes) {
   EXPECT_TRUE(this->list("carol").empty());
 }
 
+TYPED_TEST_P(SessionStoreContract, OldestSessionOfAUserMakesRoom) {
+  const Session first = this->login("alice");
+  for (std::size_t i = 1; i <= sessions_per_user_max; ++i) static_cast<void>(this->login("alice"));
+  EXPECT_EQ(this->list("alice").size(), sessions_per_user_max);
+  EXPECT_FALSE(this->is_open(first.family));
+  EXPECT_TRUE(this->was_published(first.family));
+}
+
 TYPED_TEST_P(SessionStoreContract, LastSeenFollowsUse) {
   const Session made = this->login("alice");
   this->pass(std::chrono::seconds{100});
@@ -477,17 +483,17 @@ TYPED_TEST_P(SessionStoreContract, SessionsOutliveTheThrottlingOfTheirAccount) {
 
 REGISTER_TYPED_TEST_SUITE_P(
     SessionStoreContract, RotationWithoutAVisitorExtendsNothing, SessionMayHaveLivesOfItsOwn,
-    RevokingEverybodyEndsAllAndMeansNoLaterLogin, BucketGivesItsBurstAndThenItsRate,
-    LoginIsFound, LongUserAgentIsCut, ProfileIsKeptWhileTheSessionIsOpen,
-    UnknownFamilyIsDeadAndNobodys,
+    RevokingEverybodyEndsAllAndMeansNoLaterLogin, BucketGivesItsBurstAndThenItsRate, LoginIsFound,
+    LongUserAgentIsCut, ProfileIsKeptWhileTheSessionIsOpen, UnknownFamilyIsDeadAndNobodys,
     RotationNamesTheUserAndTheGeneration, SameTokenWithinGraceGetsTheSameSuccessor,
     ReuseEndsTheFamilyAndIsPublished, LostAnswerIsReissuedUntilTheSuccessorIsProven,
     ProofOfAnUnknownFamilyIsHarmless, TokenAheadOfTheStoreRepairs, IdleAndAbsoluteEndAreKept,
     RevokedIsClosedAndPublished, RevokingWhatIsNotOpenIsPublishedToo,
     RevokingAUserEndsAllOfTheirsAndOnlyThose, RevokingAUserWithoutSessionsIsPublished,
     LoginRightAfterAUserWideRevocationIsNotMeantByIt, ListIsNewestFirstAndOnlyOpenOnes,
-    LastSeenFollowsUse, KnownFamilyIsNeverAdopted, SixthTryOfAnAccountFromAnAddressIsThrottled,
-    AccountIsThrottledWhicheverAddressesAreUsed, AddressIsThrottledWhicheverAccountsAreTried,
-    RightPasswordClearsTheAccountFromThisAddress, SessionsOutliveTheThrottlingOfTheirAccount);
+    OldestSessionOfAUserMakesRoom, LastSeenFollowsUse, KnownFamilyIsNeverAdopted,
+    SixthTryOfAnAccountFromAnAddressIsThrottled, AccountIsThrottledWhicheverAddressesAreUsed,
+    AddressIsThrottledWhicheverAccountsAreTried, RightPasswordClearsTheAccountFromThisAddress,
+    SessionsOutliveTheThrottlingOfTheirAccount);
 
 }  // namespace proxy::store
