@@ -24,6 +24,9 @@ struct Found {
 [[nodiscard]] Found find_bearer(const http::RequestHead& head);
 [[nodiscard]] bool looks_like_refresh_token(std::string_view text);
 
+// The most that a store dates a session ahead of now, by one clock (session_store.h).
+inline constexpr std::chrono::seconds clock_ahead_max{2};
+
 // What an access token is made for.
 struct Grant {
   const auth::User& user;

@@ -177,7 +177,9 @@ net::Task<Reply> open_session(const Context& context, const Request& request,
   }
 
   if (session->created_at > context.now) {
-    grant.not_before = session->created_at;
+    // Two seconds are what a revocation of the user may ask for; the rest is a store's clock that
+    // is ahead of ours, and our own token must not come from the future.
+    grant.not_before = std::min(session->created_at, context.now + clock_ahead_max);
     access = issue_access(context, grant);
     if (!access) co_return no_token_reply(access.error());
   }

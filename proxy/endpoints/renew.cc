@@ -69,7 +69,7 @@ void issue(const Context& context, const RenewalWish& wish, const auth::User& us
               .generation = rotated.rotation.generation,
               .authenticated_at = rotated.session.created_at,
               .session_ends_at = renewal.refresh.expires_at,
-              .not_before = rotated.session.created_at,
+              .not_before = std::min(rotated.session.created_at, context.now + clock_ahead_max),
               .scopes = user.scopes,
               .passive = !wish.active};
   if (!narrow(wish.scope, grant.scopes)) {

@@ -6,6 +6,7 @@ import pytest
 from support.client import Client
 from support.faults import Faults, build, needs_plain_program
 from support.gate import refreshed
+from support.redis import Redis, store
 
 HOUR = 3600
 
@@ -69,3 +70,17 @@ def test_idle_and_absolute_life_end_a_session_by_the_clock(start, faults):
     assert gate.refresh(idle.refresh).status == 403
     faults.shift_clock(5 * HOUR + 2)
     assert gate.refresh(token).status == 403
+
+
+@pytest.mark.parametrize("behind", [50, HOUR])
+def test_a_replica_whose_clock_is_behind_that_of_redis_serves(start, faults, tmp_path, behind):
+    """Sessions are dated by Redis; a replica's own tokens must not come from its future."""
+    redis = Redis(tmp_path / "redis")
+    gate = start(start.backend(), {"store": store(redis)}, environment=faults.environment())
+    faults.shift_clock(-behind)
+    tokens = gate.login()
+    assert gate.get("/x", tokens.bearer()).status == 200
+    answer = gate.refresh(tokens.refresh)
+    bearer = {"Authorization": "Bearer " + answer.json()["accessToken"]}
+    assert answer.status == 200 and gate.get("/x", bearer).status == 200
+    redis.stop()
