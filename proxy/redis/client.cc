@@ -117,7 +117,7 @@ void Client::attach(const net::Executor& executor) {
     boost::asio::co_spawn(executor, keep_topology(), [](std::exception_ptr) {});
     return;
   }
-  auto node = std::make_unique<Node>(executor, options_.link, make_locator());
+  auto node = std::make_shared<Node>(executor, options_.link, make_locator());
   node->start();
   nodes_.emplace("", std::move(node));
 }
@@ -153,18 +153,18 @@ void Client::detach() {
 bool Client::is_up() const {
   if (options_.mode != Mode::cluster) return nodes_.at("")->is_up();
   if (slots_.empty()) return false;
-  return std::none_of(slots_.begin(), slots_.end(), [last = static_cast<Node*>(nullptr)](
-                                                        Node* node) mutable {
-    const bool is_new = node != last;
-    last = node;
-    return node == nullptr || (is_new && node->is_breaker_open());
-  });
+  return std::none_of(slots_.begin(), slots_.end(),
+                      [last = static_cast<Node*>(nullptr)](const auto& node) mutable {
+                        const bool is_new = node.get() != last;
+                        last = node.get();
+                        return node == nullptr || (is_new && node->is_breaker_open());
+                      });
 }
 
 Client::Route Client::route_of(std::string_view key) {
   const Target target = target_of(key);
   if (target.node == nullptr) return {};
-  return {target.node, target.node->connection()};
+  return {target.node.get(), target.node->connection()};
 }
 
 bool Client::is_breaker_open() const {
@@ -183,7 +183,7 @@ std::string Client::trouble() const {
 }
 
 Client::Target Client::target_of(std::string_view key) {
-  if (options_.mode != Mode::cluster) return {nodes_.at("").get(), false};
+  if (options_.mode != Mode::cluster) return {nodes_.at(""), false};
   if (slots_.empty()) return {};
   return {slots_[slot_of(key)], false};
 }
@@ -228,12 +228,12 @@ std::optional<Client::Target> Client::redirect(const Reply& error, Target from) 
     refresh_topology();
     return Target{};
   }
-  Node& node = node_at(to->second);
+  const std::shared_ptr<Node> node = node_at(to->second);
   if (!asks) {
-    if (!slots_.empty()) slots_[to->first] = &node;
+    if (!slots_.empty()) slots_[to->first] = node;
     refresh_topology();
   }
-  return Target{&node, asks};
+  return Target{node, asks};
 }
 
 // A target without a node means: wait until the topology says where.

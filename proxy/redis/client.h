@@ -77,7 +77,7 @@ class Client {
 
  private:
   struct Target {
-    Node* node = nullptr;
+    std::shared_ptr<Node> node;  // somebody may wait there when the cluster no longer has it
     bool asking = false;  // ASK: this once only
   };
   [[nodiscard]] net::Task<Answer> send(std::string commands, std::string_view key, Repeat repeat);
@@ -88,7 +88,7 @@ class Client {
   [[nodiscard]] net::Task<void> wait_a_moment();
   [[nodiscard]] std::unique_ptr<Locator> make_locator() const;
   // Cluster.
-  Node& node_at(const net::Endpoint& address);
+  const std::shared_ptr<Node>& node_at(const net::Endpoint& address);
   net::Task<void> keep_topology();
   [[nodiscard]] net::Task<bool> read_topology();
   void take_topology(const Reply& slots, const net::Endpoint& asked);
@@ -96,8 +96,8 @@ class Client {
 
   ClientOptions options_;
   std::optional<net::Executor> executor_;
-  std::map<std::string, std::unique_ptr<Node>> nodes_;  // by address; "": the only one
-  std::vector<Node*> slots_;                            // cluster: 16,384, or none yet
+  std::map<std::string, std::shared_ptr<Node>> nodes_;  // by address; "": the only one
+  std::vector<std::shared_ptr<Node>> slots_;            // cluster: 16,384, or none yet
   std::string topology_trouble_;
   bool is_topology_due_ = true;
   net::Timer* topology_rest_ = nullptr;

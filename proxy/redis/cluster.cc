@@ -19,14 +19,14 @@ constexpr milliseconds hurried_rest{100};
 
 }  // namespace
 
-Node& Client::node_at(const net::Endpoint& address) {
+const std::shared_ptr<Node>& Client::node_at(const net::Endpoint& address) {
   const std::string text = to_text(address);
-  std::unique_ptr<Node>& node = nodes_[text];
+  std::shared_ptr<Node>& node = nodes_[text];
   if (!node) {
     const std::vector<net::Endpoint> only{address};
-    node = std::make_unique<Node>(*executor_, options_.link, std::make_unique<ListLocator>(only));
+    node = std::make_shared<Node>(*executor_, options_.link, std::make_unique<ListLocator>(only));
   }
-  return *node;
+  return node;
 }
 
 void Client::refresh_topology() {
@@ -62,7 +62,7 @@ net::Task<bool> Client::read_topology() {
   const Arguments arguments{"CLUSTER", "SLOTS"};
   append_command(command, arguments);
   for (const net::Endpoint& place : places) {
-    const Target target{&node_at(place), false};
+    const Target target{node_at(place), false};
     const Answer answer = co_await send_once(command, target);
     if (is_detached_) co_return false;
     if (!answer.is_reply() || answer.reply.type != Reply::Type::array) {
@@ -77,8 +77,8 @@ net::Task<bool> Client::read_topology() {
 
 // [[first slot, last slot, [host, port, ...], replicas...], ...]
 void Client::take_topology(const Reply& slots, const net::Endpoint& asked) {
-  std::vector<Node*> found(all_slots, nullptr);
-  std::set<Node*> wanted;
+  std::vector<std::shared_ptr<Node>> found(all_slots);
+  std::set<std::shared_ptr<Node>> wanted;
   for (const Reply& range : slots.items) {
     if (range.items.size() < 3 || range.items[2].items.size() < 2) continue;
     const std::int64_t first = range.items[0].integer;
@@ -89,15 +89,18 @@ void Client::take_topology(const Reply& slots, const net::Endpoint& asked) {
     address.host = master.items[0].text.empty() ? asked.host : master.items[0].text;
     address.port = static_cast<std::uint16_t>(master.items[1].integer);
     if (nodes_.size() >= nodes_max && !nodes_.contains(to_text(address))) continue;
-    Node& node = node_at(address);
-    wanted.insert(&node);
-    node.start();
-    std::fill(found.begin() + first, found.begin() + last + 1, &node);
-  }
-  for (const auto& [address, node] : nodes_) {
-    if (!wanted.contains(node.get())) node->release();
+    const std::shared_ptr<Node> node = node_at(address);
+    wanted.insert(node);
+    node->start();
+    std::fill(found.begin() + first, found.begin() + last + 1, node);
   }
   slots_ = std::move(found);
+  // Who has left the cluster is forgotten once the connection has ended, too.
+  std::erase_if(nodes_, [&wanted](const auto& entry) {
+    if (wanted.contains(entry.second)) return false;
+    entry.second->release();
+    return !entry.second->is_running();
+  });
   topology_trouble_ = wanted.empty() ? "the cluster serves no slot" : "";
 }
 

@@ -80,18 +80,16 @@ net::Task<Result<Reply>> RedisStore::ask_by(redis::Client& way, Texts arguments,
   co_return judge(std::move(answer));
 }
 
-// An entry of its own on the stream, tried again once: a lost answer makes two of it at most.
+// An entry of its own on the stream, tried again once: a lost answer makes two of it at most. A
+// script, since what is too old is so by Redis' clock.
 net::Task<Result<void>> RedisStore::tell(const Revocation& revocation) {
-  const auto oldest = std::chrono::system_clock::now() - shared_.horizon();
-  const auto oldest_ms =
-      std::chrono::duration_cast<auth::milliseconds>(oldest.time_since_epoch());
-  const std::string& key = shared_.stream_key();
-  Texts command{"XADD", key, "MINID", "~", ms_text(oldest_ms), "*",
-                "sid", revocation.session_id, "user", revocation.username,
-                "at", ms_text(revocation.at.time_since_epoch()),
-                "until", ms_text(revocation.forget_at.time_since_epoch()),
-                "reason", std::string(name(revocation.reason))};
-  const Result<Reply> reply = co_await ask_by(revoking(), std::move(command), key);
+  Texts keys{shared_.stream_key()};
+  Texts arguments{ms_text(shared_.horizon()), revocation.session_id, revocation.username,
+                  ms_text(revocation.at.time_since_epoch()),
+                  ms_text(revocation.forget_at.time_since_epoch()),
+                  std::string(name(revocation.reason))};
+  const Result<Reply> reply = co_await run_by(revoking(), redis_scripts().tell, std::move(keys),
+                                              std::move(arguments), Repeat::once);
   if (!reply) co_return reply.error();
   co_return Result<void>{};
 }
@@ -148,7 +146,11 @@ net::Task<Result<void>> RedisStore::add_agents(std::vector<Session>& sessions,
   }
   const Result<std::vector<Reply>> names = co_await read_all(std::move(keys));
   if (!names) co_return names.error();
-  for (std::size_t i = 0; i < sessions.size(); ++i) sessions[i].user_agent = (*names)[i].text;
+  for (std::size_t i = 0; i < sessions.size(); ++i) {
+    const std::string& text = (*names)[i].text;
+    const std::string_view agent(agents[i].data(), agents[i].size());
+    if (text.starts_with(agent)) sessions[i].user_agent = text.substr(agent.size());
+  }
   co_return Result<void>{};
 }
 

@@ -4,13 +4,15 @@
 // ARGV[1] of every script is added to Redis' time; it is 0 but for tests that let time go by.
 //
 // A session (KEYS[1], "...f{sid}"), all numbers big-endian:
-//   1 byte   w, the width of the three numbers that follow; a tombstone is the one byte "x"
+//   1 byte   w, the width of the three numbers that follow
 //   3 * w    gen, base, floor
 //   4 * 6    made_at, proven_at (0: not), idle_expires_at, last_seen_at, in milliseconds
 //   5        absolute_expires_at, in seconds
 //   6, 4, 8  created_at; idle life of its own in seconds (0: as configured); digest of the agent
 //   1 + n    address prefix
 //   rest     username
+// or a tombstone: "x"; "xr" after reuse, with the call that found it (a length and its number) and
+// the session that was: whoever lost that answer and repeats the call gets it again.
 // A user's list ("...u{digest}"): 6 bytes since when all are over (0: not), then for each session
 // its 16 bytes and 5 of its absolute end, oldest first.
 #include "proxy/store/redis_scripts.h"
@@ -61,7 +63,7 @@ end
 constexpr std::string_view session_lua = R"lua(
 local gen, base, floor_gen, made, proven, idle, seen, absolute, created, own_life, tail
 local function read(v)
-  if not v or #v < 2 then return false end
+  if not v or #v < 2 or byte(v, 1) > 7 then return false end
   local w = byte(v, 1)
   gen, base, floor_gen = from(v, 2, w), from(v, 2 + w, w), from(v, 2 + 2 * w, w)
   local at = 2 + 3 * w
@@ -135,10 +137,19 @@ redis.call('SET', KEYS[1], v, 'PX', math.max(idle - now, 1))
 return v
 )lua";
 
-// KEYS: session[, stream]. ARGV: shift, generation, grace, idle life, active (1 or 0), everybody's
-// end, access life, horizon, sid. Gives {outcome, generation, now, record or ''}.
+// KEYS: stream. ARGV: shift, horizon, sid, user, at, until, reason.
+constexpr std::string_view tell_lua = R"lua(
+tell(KEYS[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7])
+return 1
+)lua";
+
+// KEYS: session, profile[, stream]. ARGV: shift, generation, grace, idle life, active (1 or 0),
+// everybody's end, access life, horizon, sid, number of the call.
+// Gives {outcome, generation, now, record or ''}.
 constexpr std::string_view rotate_lua = R"lua(
 local v = redis.call('GET', KEYS[1])
+local mark = 'xr' .. char(#ARGV[10]) .. ARGV[10]
+if v and sub(v, 1, #mark) == mark then return {'reuse', 0, now, sub(v, #mark + 1)} end
 if not read(v) then return {'dead', 0, now, ''} end
 local shown, grace = tonumber(ARGV[2]), tonumber(ARGV[3])
 if not is_open(tonumber(ARGV[6])) or shown > 9007199254740991 then return {'dead', 0, now, v} end
@@ -166,9 +177,10 @@ else
   end
 end
 if outcome == 'reuse' then
-  redis.call('SET', KEYS[1], 'x', 'PX', tonumber(ARGV[7]) + 1000)
-  if KEYS[2] then
-    tell(KEYS[2], tonumber(ARGV[8]), ARGV[9], username(), now, now + tonumber(ARGV[7]) + 1000,
+  redis.call('SET', KEYS[1], mark .. v, 'PX', tonumber(ARGV[7]) + 1000)
+  redis.call('DEL', KEYS[2])
+  if KEYS[3] then
+    tell(KEYS[3], tonumber(ARGV[8]), ARGV[9], username(), now, now + tonumber(ARGV[7]) + 1000,
          'reuse')
   end
   return {outcome, 0, now, v}
@@ -197,8 +209,8 @@ end
 return now
 )lua";
 
-// KEYS: session[, stream]. ARGV: shift, access life, horizon, sid, reason, everybody's end, the
-// username that it must have ('': any). Gives {was open, record or '', now}.
+// KEYS: session, profile[, stream]. ARGV: shift, access life, horizon, sid, reason, everybody's
+// end, the username that it must have ('': any). Gives {was open, record or '', now}.
 constexpr std::string_view revoke_lua = R"lua(
 local v = redis.call('GET', KEYS[1])
 local was_open = read(v) and is_open(tonumber(ARGV[6]))
@@ -206,17 +218,21 @@ local user = tail and username() or ''
 if ARGV[7] ~= '' and user ~= '' and user ~= ARGV[7] then return {0, '', now} end
 if user == '' then user = ARGV[7] end
 redis.call('SET', KEYS[1], 'x', 'PX', tonumber(ARGV[2]) + 1000)
-if KEYS[2] then
-  tell(KEYS[2], tonumber(ARGV[3]), ARGV[4], user, now, now + tonumber(ARGV[2]) + 1000, ARGV[5])
+redis.call('DEL', KEYS[2])
+if KEYS[3] then
+  tell(KEYS[3], tonumber(ARGV[3]), ARGV[4], user, now, now + tonumber(ARGV[2]) + 1000, ARGV[5])
 end
 return {was_open and 1 or 0, was_open and v or '', now}
 )lua";
 
-// KEYS: list. ARGV: shift, how long the mark has to last. Gives {now, list}.
+// KEYS: list. ARGV: shift, how long the mark has to last, since when all are over (0: now). Gives
+// {now, list}.
 constexpr std::string_view end_user_lua = R"lua(
 local v = redis.call('GET', KEYS[1]) or string.rep('\0', 6)
+local at = tonumber(ARGV[3])
+if at == 0 then at = now end
 local life = math.max(redis.call('PTTL', KEYS[1]), tonumber(ARGV[2]))
-redis.call('SET', KEYS[1], to_six(now) .. sub(v, 7), 'PX', life)
+redis.call('SET', KEYS[1], to_six(math.max(at, six(v, 1))) .. sub(v, 7), 'PX', life)
 return {now, v}
 )lua";
 
@@ -310,6 +326,7 @@ const RedisScripts& redis_scripts() {
       .prove = make_script({clock_lua, numbers_lua, session_lua, prove_lua}),
       .revoke = make_script({clock_lua, numbers_lua, session_lua, stream_lua, revoke_lua}),
       .end_user = make_script({clock_lua, numbers_lua, end_user_lua}),
+      .tell = make_script({clock_lua, stream_lua, tell_lua}),
       .leave = make_script({clock_lua, numbers_lua, leave_lua}),
       .end_all = make_script({clock_lua, end_all_lua}),
       .throttled = make_script({clock_lua, throttled_lua}),

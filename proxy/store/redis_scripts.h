@@ -14,6 +14,7 @@ struct RedisScripts {
   redis::Script prove;     // a client holds the newest generation
   redis::Script revoke;    // a tombstone for a session, and the entry on the stream
   redis::Script end_user;  // all sessions of a user, from now on
+  redis::Script tell;      // an entry on the stream, of what lies elsewhere
   redis::Script leave;     // sessions out of a user's list
   redis::Script end_all;   // everybody's sessions, from now on
   redis::Script throttled;

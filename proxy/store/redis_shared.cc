@@ -12,11 +12,21 @@ namespace {
 // Clocks of replicas may differ by this much from Redis'.
 constexpr std::chrono::seconds clock_slack{60};
 constexpr std::size_t digest_bytes = 16;
+// There are 65,536 places for user agents: whoever invents new ones with each login fills no Redis,
+// but takes the place of another name now and then.
+constexpr std::size_t agent_slot_bytes = 2;
 
 // Names of users and addresses come from outside: only their digest becomes part of a key (K03).
 std::string digest_text(std::string_view text) {
   const auth::Digest digest = auth::sha256(text);
   return auth::base64url_encode({reinterpret_cast<const char*>(digest.data()), digest_bytes});
+}
+
+// Where there is no randomness the calls of two replicas look alike, and one of them may be told
+// what the other has found.
+std::string process_name() {
+  auto random = auth::random_bytes(8);
+  return random ? std::move(*random) : std::string();
 }
 
 }  // namespace
@@ -43,8 +53,17 @@ RedisShared::RedisShared(std::string key_prefix, RedisRules rules, Publish publi
       stream_key_(prefix_ + "revocations"),
       everybody_key_(prefix_ + "not_before"),
       publish_(std::move(publish)),
-      on_reuse_here_(std::move(on_reuse_here)) {
+      on_reuse_here_(std::move(on_reuse_here)),
+      process_(process_name()) {
   set_rules(rules);
+}
+
+auth::milliseconds RedisShared::user_mark_life() const {
+  return std::max(access_life(), 2 * login_time_max);
+}
+
+std::string RedisShared::next_call() {
+  return process_ + std::to_string(calls_.fetch_add(1, std::memory_order_relaxed));
 }
 
 void RedisShared::set_rules(const RedisRules& rules) {
@@ -72,7 +91,7 @@ std::string RedisShared::profile_key(const auth::FamilyId& family) const {
   return prefix_ + "p{" + auth::to_text(family) + "}";
 }
 std::string RedisShared::agent_key(std::string_view agent_id) const {
-  return prefix_ + "a{" + auth::base64url_encode(agent_id) + "}";
+  return prefix_ + "a{" + auth::base64url_encode(agent_id.substr(0, agent_slot_bytes)) + "}";
 }
 std::string RedisShared::counter_key(std::string_view what) const {
   return prefix_ + "l{" + digest_text(what) + "}";

@@ -44,6 +44,9 @@ class StoreHealth {
   std::string trouble_ = "it has not been reached yet";
 };
 
+// Longer than a login can wait for its hash.
+inline constexpr auth::milliseconds login_time_max{10'000};
+
 class RedisShared {
  public:
   // Called on the thread that learns of it, outside of every lock.
@@ -55,6 +58,10 @@ class RedisShared {
   [[nodiscard]] auth::milliseconds absolute_life() const { return absolute_life_.load(); }
   [[nodiscard]] auth::milliseconds access_life() const { return access_life_.load(); }
   [[nodiscard]] std::uint32_t wait_replicas() const { return wait_replicas_.load(); }
+  // How long a user's list must remember that all were ended: as long as a login can be under way.
+  [[nodiscard]] auth::milliseconds user_mark_life() const;
+  // The number of a call, which no other one of any process has.
+  [[nodiscard]] std::string next_call();
   // How far back the stream reaches: longer than any access token lives.
   [[nodiscard]] auth::milliseconds horizon() const;
 
@@ -91,6 +98,8 @@ class RedisShared {
   std::atomic<auth::milliseconds> idle_life_{};
   std::atomic<auth::milliseconds> absolute_life_{};
   std::atomic<auth::milliseconds> access_life_{};
+  std::string process_;  // random
+  std::atomic<std::uint64_t> calls_{0};
   std::atomic<std::uint32_t> wait_replicas_{0};
   std::atomic<std::int64_t> not_before_ms_{0};
 };

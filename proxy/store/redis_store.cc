@@ -16,9 +16,6 @@ namespace {
 using redis::Repeat;
 using redis::Reply;
 
-// Longer than a login can wait for its hash.
-constexpr std::int64_t login_time_max_ms = 10'000;
-constexpr std::size_t sessions_per_user_max = 1'000;
 constexpr std::size_t user_agent_bytes_max = 200;
 constexpr std::size_t address_bytes_max = 64;
 constexpr std::size_t proofs_max = 4'096;
@@ -88,11 +85,11 @@ net::Task<Result<Session>> RedisStore::create(const NewSession& wish) {
   if (!may_serve()) co_return StoreError::unavailable;
   const Result<Entered> entered = co_await enter(wish);
   if (!entered) co_return entered.error();
+  const std::string profile = shared_.profile_key(wish.family);
   if (!wish.profile.empty()) {
     const auto life = wish.absolute_life.value_or(shared_.absolute_life());
-    const std::string key = shared_.profile_key(wish.family);
-    Texts command{"SET", key, wish.profile, "PX", text(life)};
-    const Result<Reply> kept = co_await ask(std::move(command), key);
+    Texts command{"SET", profile, wish.profile, "PX", text(life)};
+    const Result<Reply> kept = co_await ask(std::move(command), profile);
     if (!kept) co_return kept.error();
   }
   const AgentId agent = agent_id(wish.user_agent.substr(0, user_agent_bytes_max));
@@ -105,14 +102,21 @@ net::Task<Result<Session>> RedisStore::create(const NewSession& wish) {
   Texts keys{shared_.family_key(wish.family)};
   const Result<Reply> made =
       co_await run(redis_scripts().create, std::move(keys), std::move(arguments), Repeat::never);
-  if (!made) co_return made.error();
-  std::optional<RedisRecord> record = read_record(made->text);
+  std::optional<RedisRecord> record;
+  if (made) record = read_record(made->text);
   // Everything of this user was revoked while the session was on its way, or its id is not new.
-  if (!record) co_return StoreError::unavailable;
+  if (!record) {
+    Texts command{"DEL", profile};
+    if (!wish.profile.empty()) static_cast<void>(co_await ask(std::move(command), profile));
+    co_return StoreError::unavailable;
+  }
   if (!wish.user_agent.empty()) {
-    const auto life = wish.absolute_life.value_or(shared_.absolute_life());
+    const auto life = std::max(wish.absolute_life.value_or(shared_.absolute_life()),
+                               shared_.absolute_life());
     std::string key = shared_.agent_key(agent_text);
-    Texts command{"SET", key, wish.user_agent.substr(0, user_agent_bytes_max), "PX", text(life)};
+    std::string agent_and_name(agent_text);
+    agent_and_name += wish.user_agent.substr(0, user_agent_bytes_max);
+    Texts command{"SET", key, std::move(agent_and_name), "PX", text(life)};
     // Without it a list only lacks the browser's name.
     static_cast<void>(co_await ask(std::move(command), key));
   }
@@ -132,9 +136,9 @@ net::Task<Result<RedisStore::Entered>> RedisStore::enter(const NewSession& wish)
   const auto age_ms = std::chrono::duration_cast<auth::milliseconds>(age) +
                       auth::milliseconds{shared_.clock_shift_ms.load()};
   Texts arguments{std::string(as_text(wish.family)),
-                  text(std::clamp<std::int64_t>(age_ms.count(), 0, login_time_max_ms)),
+                  text(std::clamp<std::int64_t>(age_ms.count(), 0, login_time_max.count())),
                   text(wish.absolute_life.value_or(shared_.absolute_life())),
-                  text(shared_.not_before()), text(login_time_max_ms),
+                  text(shared_.not_before()), text(login_time_max),
                   std::to_string(sessions_per_user_max)};
   Texts keys{shared_.user_key(wish.username)};
   const Result<Reply> reply =
@@ -152,11 +156,11 @@ net::Task<Result<Rotated>> RedisStore::rotate(const auth::FamilyId& family,
                                               std::uint64_t generation, bool active, auth::Time) {
   if (!may_serve()) co_return StoreError::unavailable;
   const auth::FamilyRules rules = shared_.rules();
-  Texts keys{shared_.family_key(family)};
+  Texts keys{shared_.family_key(family), shared_.profile_key(family)};
   if (!is_cluster()) keys.push_back(shared_.stream_key());
   Texts arguments{std::to_string(generation), text(rules.grace), text(rules.idle_life),
                   active ? "1" : "0", text(shared_.not_before()), text(shared_.access_life()),
-                  text(shared_.horizon()), auth::to_text(family)};
+                  text(shared_.horizon()), auth::to_text(family), shared_.next_call()};
   // Asked again after a lost answer, it is answered with the same successor.
   const Result<Reply> reply =
       co_await run(redis_scripts().rotate, std::move(keys), std::move(arguments), Repeat::once);
@@ -247,7 +251,7 @@ net::Task<Result<RedisStore::Ended>> RedisStore::end(const auth::FamilyId& famil
                                                      std::string_view username,
                                                      RevokeReason reason, auth::Time now) {
   const std::string session_id = auth::to_text(family);
-  Texts keys{shared_.family_key(family)};
+  Texts keys{shared_.family_key(family), shared_.profile_key(family)};
   if (!is_cluster()) keys.push_back(shared_.stream_key());
   Texts arguments{text(shared_.access_life()), text(shared_.horizon()), session_id,
                   std::string(name(reason)), text(shared_.not_before()), std::string(username)};
@@ -293,9 +297,7 @@ net::Task<Result<std::size_t>> RedisStore::revoke_user(std::string_view username
   if (!may_serve()) co_return StoreError::unavailable;
   const std::string key = shared_.user_key(username);
   Texts keys{key};
-  const auth::milliseconds mark = std::max(
-      shared_.access_life(), auth::milliseconds{2 * login_time_max_ms});
-  Texts arguments{text(mark)};
+  Texts arguments{text(shared_.user_mark_life()), "0"};
   const redis::Client::Route way = revoking().route_of(key);
   const Result<Reply> reply = co_await run_by(revoking(), redis_scripts().end_user,
                                               std::move(keys), std::move(arguments), Repeat::once);

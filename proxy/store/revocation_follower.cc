@@ -1,6 +1,7 @@
 // See revocation_follower.h.
 #include "proxy/store/revocation_follower.h"
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <charconv>
 #include <chrono>
@@ -182,7 +183,7 @@ net::Task<bool> RevocationFollower::catch_up() {
   const auth::Time now{milliseconds{redis_now_ms()}};
   // What is known now must be there; what is revoked from now on is not looked for.
   const std::vector<Revocation> known = shared_.log.all(now);
-  std::set<std::string> seen;
+  Seen seen;
   last_id_ = std::to_string(redis_now_ms() - shared_.horizon().count()) + "-0";
   const std::string& key = shared_.stream_key();
   for (;;) {
@@ -195,7 +196,8 @@ net::Task<bool> RevocationFollower::catch_up() {
   }
   std::vector<Revocation> lost;
   for (const Revocation& revocation : known) {
-    if (!seen.contains(identity(revocation))) lost.push_back(revocation);
+    const auto found = seen.find(identity(revocation));
+    if (found == seen.end() || found->second < revocation.at) lost.push_back(revocation);
   }
   const bool is_whole = co_await rewrite_lost(std::move(lost));
   co_return is_whole;
@@ -227,6 +229,14 @@ net::Task<bool> RevocationFollower::rewrite(const Revocation& revocation) {
         "SET", key, std::to_string(revocation.at.time_since_epoch().count())};
     const bool written = co_await ask(std::move(command), key, reply);
     if (!written) co_return false;
+  } else {
+    const std::string key = shared_.user_key(revocation.username);
+    std::vector<std::string> command{
+        "EVAL", redis_scripts().end_user.text, "1", key, "0",
+        std::to_string(shared_.user_mark_life().count()),
+        std::to_string(revocation.at.time_since_epoch().count())};
+    const bool written = co_await ask(std::move(command), key, reply);
+    if (!written) co_return false;
   }
   const std::string& key = shared_.stream_key();
   std::vector<std::string> command{
@@ -255,12 +265,15 @@ net::Task<bool> RevocationFollower::follow() {
   co_return true;
 }
 
-void RevocationFollower::take(const Reply& entries, std::set<std::string>* seen) {
+void RevocationFollower::take(const Reply& entries, Seen* seen) {
   for (const Reply& entry : entries.items) {
     if (entry.items.size() != 2) continue;
     last_id_ = entry.items[0].text;
     const Revocation revocation = read_entry(entry.items[1]);
-    if (seen != nullptr) seen->insert(identity(revocation));
+    if (seen != nullptr) {
+      auth::Time& latest = (*seen)[identity(revocation)];
+      latest = std::max(latest, revocation.at);
+    }
     const std::int64_t now = redis_now_ms();
     if (revocation.forget_at.time_since_epoch().count() <= now) continue;
     shared_.learn(revocation, auth::Time{milliseconds{now}});

@@ -5,7 +5,7 @@
 // One thread; outlives its loop's coroutines.
 #pragma once
 
-#include <set>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -36,7 +36,8 @@ class RevocationFollower {
   [[nodiscard]] net::Task<bool> ask(std::vector<std::string> command, std::string_view key,
                                     redis::Reply& reply);
   // Entries are [[id, [name, value, ...]], ...]; the newest id is kept.
-  void take(const redis::Reply& entries, std::set<std::string>* seen);
+  using Seen = std::map<std::string, auth::Time>;  // whom, and the latest of them
+  void take(const redis::Reply& entries, Seen* seen);
   [[nodiscard]] std::int64_t redis_now_ms() const;
   void note_contact();
 

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from support.gate import SLOW, refreshed, spin
+from support.gate import SLOW, USERS, refreshed, spin
 from support.metrics import Metrics
 from support.redis import Redis, free_port, store, wait_for
 
@@ -379,3 +379,34 @@ def test_the_breaker_and_the_delivery_are_measured(start, backend, own_redis):
     own_redis.start()
     gates[0].wait_for(lambda: metric(gates[0], "gatehouse_store_breaker_open") == 0,
                       "the closed breaker")
+
+
+def test_a_user_who_changed_during_an_outage_is_ended_afterwards(start, backend, own_redis):
+    # SECURITY H17.
+    own_redis.run("CONFIG", "SET", "appendonly", "yes")
+    gate = start(backend, {"store": store(own_redis, command_timeout="300ms")})
+    alice, bob = gate.login("alice"), gate.login("bob")
+    own_redis.pause()
+    gate.write_users([u for u in USERS if u["username"] != "alice"])
+    gate.wait_for_record(event="revoke", outcome="failed", reason="user_changed", user="alice")
+    own_redis.go_on()
+    gate.wait_for_record(event="revoke", outcome="ok", reason="user_changed", user="alice")
+    assert gate.refresh(alice.refresh).status == 403
+    gate.wait_for(lambda: gate.get("/", alice.bearer()).status == 401, "the revocation")
+    gate.wait_for(lambda: gate.refresh(bob.refresh).status == 200, "the others")
+
+
+def test_what_a_login_leaves_behind_is_bounded(start, backend, own_redis):
+    """However many browsers a user claims to have: after a logout there is a tombstone."""
+    gate = start(backend, {"store": store(own_redis)})
+    tokens = gate.login()
+    for i in range(20):
+        assert gate.try_login("alice", headers={"User-Agent": f"browser {i}"}).status == 200
+    listed = gate.get("/.gatehouse/sessions", tokens.bearer()).json()["sessions"]
+    assert {s["userAgent"] for s in listed} >= {f"browser {i}" for i in range(20)}
+    assert gate.request("POST", "/logout?all=true", tokens.cookie(), b"").status == 204
+    left = own_redis.run("KEYS", "*").split()
+    assert all(own_redis.run("PTTL", key) != "-1" for key in left if "revocations" not in key)
+    for key in left:
+        if key.startswith("gatehouse:f"):
+            assert own_redis.run("GET", key) == "x"

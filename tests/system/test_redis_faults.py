@@ -8,6 +8,7 @@ import pytest
 
 from support.broken_redis import BrokenRedis
 from support.gate import SLOW, refreshed
+from support.metrics import Metrics
 from support.redis import Redis, store
 
 QUICK = {"command_timeout": "300ms"}
@@ -53,6 +54,11 @@ def assert_no_verdict(gate, tokens):
         assert int(answer.get("Retry-After")) >= 1
         assert not answer.all("Set-Cookie")
     assert gate.get("/", tokens.bearer()).status == 200
+
+
+def metric(gate, name, **labels):
+    answer = gate.request("GET", "/metrics", role="health")
+    return Metrics(answer.body.decode()).value(name, **labels)
 
 
 def goes_on(gate, token):
@@ -131,15 +137,27 @@ def test_a_late_answer_reaches_nobody_else(broken):
     goes_on(gate, alice.refresh)
 
 
-def test_replies_in_single_bytes(broken, redis):
-    """However a reply is cut, it is one."""
-    gate, _ = broken
+def test_an_alarm_is_not_lost_with_the_answer_that_rings_it(start, backend, redis):
+    """The session is over in Redis, but its answer is lost: asked again it says the same."""
+    relay = BrokenRedis(redis)
+    config = {"store": {"kind": "redis", "redis": {"url": f"redis://{relay.endpoint}",
+                                                   "key_prefix": "lost:", **QUICK}},
+              "tokens": {"refresh": {"grace": 0}}, "workers": 1}
+    gate = start(backend, config)
     tokens = gate.login()
-    for _ in range(3):
-        assert gate.refresh(tokens.refresh).status == 200
-    listed = gate.get("/.gatehouse/sessions", tokens.bearer()).json()["sessions"]
-    assert tokens.claims()["sid"] in [s["id"] for s in listed]
-    assert redis.run("PING") == "PONG"
+    token = tokens.refresh
+    for _ in range(2):
+        token = refreshed(gate.refresh(token))
+    lose = ["lost"]
+    relay.rule = lambda request: lose.pop() if lose and b"EVAL" in request else None
+    assert gate.refresh(tokens.refresh).status == 403
+    assert not lose, "no answer was lost"
+    for stolen in (tokens.refresh, token):
+        assert gate.refresh(stolen).status == 403
+    gate.wait_for_record(outcome="reuse", session_id=tokens.claims()["sid"])
+    assert sum(r.get("outcome") == "reuse" for r in gate.records()) == 1
+    assert metric(gate, "gatehouse_token_refresh_total", outcome="reuse") == 1
+    relay.stop()
 
 
 def test_a_busy_script_and_a_killed_one(start, backend, own_redis):

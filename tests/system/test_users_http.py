@@ -250,6 +250,8 @@ def test_what_the_service_said_is_known_to_every_replica(start, backend, redis_s
     assert said["name"] == DORA["name"] and len(service.asked) == 1
     key = f"gatehouse:p{{{tokens.claims()['sid']}}}"
     assert 0 < int(redis_server.run("PTTL", key)) <= 30 * 24 * 3600 * 1000
+    assert gates[1].request("POST", "/logout", gates[0].login("dora").cookie(), b"").status == 204
+    assert len(redis_server.run("KEYS", "gatehouse:p*").split()) == 1, "it outlives its session"
     # Without it nobody knows who that is: the session is no longer good for new tokens.
     redis_server.run("DEL", key)
     assert gates[0].refresh(refreshed(answer)).status in (403, 503)

@@ -287,6 +287,22 @@ TEST_F(RedisStoreTest, RevocationsThatRedisHasLostAreWrittenAgain) {
   EXPECT_NE(redis().run({"GET", process_.shared_.everybody_key()}), "");
 }
 
+// Of two revocations of one user only the later one was lost.
+TEST_F(RedisStoreTest, ALaterRevocationOfTheSameUserIsWrittenAgain) {
+  static_cast<void>(login("alice"));
+  ASSERT_EQ(run(process_.store_.revoke_user("alice", RevokeReason::admin, now())).value(), 1U);
+  process_.shared_.clock_shift_ms += 5'000;
+  ASSERT_EQ(run(process_.store_.revoke_user("alice", RevokeReason::admin, now())).value(), 0U);
+  const std::string stream = process_.shared_.stream_key();
+  const std::string last = redis().run({"XREVRANGE", stream, "+", "-", "COUNT", "1"});
+  redis().run({"XDEL", stream, last.substr(0, last.find('\n'))});
+  redis().run({"DEL", process_.shared_.user_key("alice")});
+  const std::string before = redis().run({"XLEN", stream});
+  redis().run({"CLIENT", "KILL", "TYPE", "normal"});
+  while (redis().run({"XLEN", stream}) == before) process_.turn();
+  EXPECT_NE(redis().run({"GET", process_.shared_.user_key("alice")}), "");
+}
+
 TEST_F(RedisStoreTest, ReuseRingsOnceInTheProcessThatSawIt) {
   const auth::FamilyId family = login("alice");
   for (std::uint64_t i = 0; i < 3; ++i) {
@@ -306,7 +322,8 @@ class Differential : public RedisStoreTest {
   redis::Reply call(const redis::Script& script, const std::string& key,
                     std::vector<std::string> arguments) {
     redis::Client::Arguments views(arguments.begin(), arguments.end());
-    redis::Client::Arguments keys{key};
+    const std::string profile = key + "p";
+    redis::Client::Arguments keys{key, profile};
     return run(process_.store_.client().script(script, keys, views, redis::Repeat::never)).reply;
   }
 };
@@ -349,7 +366,7 @@ TEST_F(Differential, ScriptAndRuleAgree) {
                               {std::to_string(shift), std::to_string(shown),
                                std::to_string(rules.grace.count()),
                                std::to_string(rules.idle_life.count()), active ? "1" : "0", "0",
-                               "900000", "960000", "sid"});
+                               "900000", "960000", "sid", "call"});
       ASSERT_EQ(reply.items.size(), 4U) << reply.text;
       const auth::Time at{auth::milliseconds{reply.items[2].integer}};
       const auth::Rotation expected = auth::rotate(model, shown, at, rules, active);

@@ -8,7 +8,8 @@ import threading
 
 class BrokenRedis:
     """A TCP relay. `rule(request)` sees what Gatehouse sends and gives the bytes to answer with, a
-    number of seconds by which the real answer comes late, or None for Redis' own answer."""
+    number of seconds by which the real answer comes late, "lost" where Redis does what it is asked
+    and the connection ends before it can say so, or None for Redis' own answer."""
 
     def __init__(self, redis):
         self.target = ("127.0.0.1", redis.port)
@@ -53,6 +54,10 @@ class BrokenRedis:
         if isinstance(answer, bytes):
             client.sendall(answer)
             return True
+        if answer == "lost":
+            server.sendall(request)
+            server.recv(1 << 20)
+            return False
         if answer is not None:
             self.stopped.wait(answer)
         server.sendall(request)
