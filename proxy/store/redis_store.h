@@ -50,8 +50,8 @@ class RedisStore final : public SessionStore {
                                              auth::Time now) override;
 
   [[nodiscard]] redis::Client& client() { return client_; }
-  // Proofs that wait to be told.
-  [[nodiscard]] std::size_t proofs() const { return proofs_.size(); }
+  // Proofs that wait to be told, or whose answer does not come yet.
+  [[nodiscard]] bool has_proofs() const { return is_proving_; }
 
  private:
   struct Proof {

@@ -131,7 +131,7 @@ class Sentinels:
     def take_old_one_back(self):
         self.master, self.replica = self.replica, self.master
         self.replica.options = [o for o in self.replica.options
-                                if o not in ("--replicaof", "127.0.0.1", str(self.replica.port))]
+                                if o not in ("--replicaof", "127.0.0.1", str(self.master.port))]
         self.replica.start()
         self.replica.run("REPLICAOF", "127.0.0.1", self.master.port)
         self.wait_for_replica()

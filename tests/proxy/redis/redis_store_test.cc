@@ -63,7 +63,7 @@ class RedisHarness {
   }
   void pass(auth::milliseconds time) {
     // Proofs are told beside the calls.
-    while (process_.store_.proofs() != 0) process_.turn();
+    while (process_.store_.has_proofs()) process_.turn();
     static_cast<void>(await(process_.loop_, process_.store_.list("nobody", now())));
     passed_ += time;
     process_.shared_.clock_shift_ms = passed_.count();

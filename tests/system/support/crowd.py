@@ -46,8 +46,10 @@ class Crowd:
     def goes_on(self, seconds=60):
         """Every user is served once more."""
         before = [user.refreshes for user in self.users]
-        wait_for(lambda: all(u.refreshes > b for u, b in zip(self.users, before)),
+        wait_for(lambda: self.refused or
+                 all(u.refreshes > b for u, b in zip(self.users, before)),
                  "every user to go on", seconds)
+        assert not self.refused, self.refused[:10]
 
     def finish(self):
         self.ending.set()
