@@ -354,6 +354,13 @@ net::Task<void> renew_session(WorkerState& worker, Exchange& exchange,
   exchange.decision = decide_about(exchange, second);
 }
 
+// Whose certificate the rules ask about. A question comes over the connection of the proxy that
+// asks, whose certificate says nothing about the client behind it.
+std::string_view certificate_of(const Connection& connection, const Exchange& exchange) {
+  if (exchange.question) return {};
+  return connection.peer().certificate_subject;
+}
+
 // Counts an exchange as long as it lasts, however it ends.
 class InFlight {
  public:
@@ -375,14 +382,14 @@ net::Task<bool> run_exchange(WorkerState& worker, Connection& connection, Exchan
   begin(worker, connection, exchange);
   if (connection.role() == Role::main) {
     warn_about_untrusted_forwarding(worker, exchange);
+    read_question(worker, exchange);
     const DecisionContext context{*exchange.local->runtime, exchange.local->tokens,
                                   worker.revocations,
                                   std::chrono::floor<auth::milliseconds>(exchange.began_wall),
                                   worker.process.is_store_down(),
                                   &exchange.rewritten_path, &worker.process.rates,
                                   exchange.client.address,
-                                  connection.peer().certificate_subject};
-    read_question(worker, exchange);
+                                  certificate_of(connection, exchange)};
     exchange.decision = decide_about(exchange, context);
     if (exchange.decision.kind == Decision::Kind::renew) {
       co_await renew_session(worker, exchange, context);

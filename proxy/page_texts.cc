@@ -146,6 +146,8 @@ const std::map<std::string, std::string>& built_in_texts() {
       {"forbidden_text", "Your account does not have what this page asks for."},
       {"not_found", "There is no such page"},
       {"not_found_text", "Check the address."},
+      {"limited", "Too many requests"},
+      {"limited_text", "Wait a moment, then try again."},
       {"failed", "The page cannot be shown"},
       {"failed_text",
        "The application did not answer as it should. Try again in a few seconds; you are still "

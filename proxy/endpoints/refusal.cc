@@ -60,8 +60,11 @@ Reply login_refusal(const Context& context, const Request& request, const Refusa
     page.status = 401;
     page.target = target;
     page.headers = reply.headers;
-    if (had_session(runtime, request.head)) {
-      page.text = is_unsafe(request.head.method) ? "not_saved" : "expired";
+    // Browsers forget the cookies of a session with its end, so their absence says nothing.
+    if (is_unsafe(request.head.method)) {
+      page.text = "not_saved";
+    } else if (had_session(runtime, request.head)) {
+      page.text = "expired";
     }
     Reply shown = login_page(context, request, std::move(page));
     shown.reason = reply.reason;
@@ -88,7 +91,10 @@ MessagePage sentences_for(const Refusal& refusal) {
   } else if (refusal.status == 403) {
     page.heading = "forbidden";
     page.text = "forbidden_text";
-  } else if (refusal.status == 400 || refusal.status == 404) {
+  } else if (refusal.status == 429) {
+    page.heading = "limited";
+    page.text = "limited_text";
+  } else if (refusal.status < 500) {
     page.heading = "not_found";
     page.text = "not_found_text";
   } else if (refusal.error == "unavailable") {
@@ -109,8 +115,16 @@ Reply refusal_reply(const Context& context, const Request& request, const Refusa
   page.status = refusal.status;
   page.link = "/";
   page.link_text = "back";
-  page.detail = std::string(refusal.message) + " (" + std::string(refusal.error) + ", " +
-                std::string(request.request_id) + ")";
+  // What passes by itself is worth another try, of the same page.
+  const bool passes = refusal.status == 429 || refusal.status >= 500;
+  std::string again;
+  if (passes && !is_unsafe(request.head.method)) {
+    again = target_of(context.runtime, request.head, true);
+    page.link = again;
+    page.link_text = "try_again";
+  }
+  // For whoever is asked about it: it finds the lines of the log.
+  page.detail = std::string(refusal.error) + " \u00b7 " + std::string(request.request_id);
   return message_page(context, page);
 }
 

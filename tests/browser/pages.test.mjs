@@ -6,9 +6,10 @@ import path from "node:path";
 import { after, before, test } from "node:test";
 
 import { fillIn, launch, logIn, person } from "./support/chromium.mjs";
-import { Place, artefacts } from "./support/place.mjs";
+import { Place, artefacts, password } from "./support/place.mjs";
+import { Shared } from "./support/shared.mjs";
 
-let browser, place, throttled;
+let browser, place, throttled, outage, shared, refreshToken;
 const changes = { sessions: { remember_me: true } };
 before(async () => {
   mkdirSync(artefacts, { recursive: true });
@@ -16,11 +17,21 @@ before(async () => {
   place = await Place.start(changes);
   throttled = await Place.start(
     { ...changes, login: { throttle: { account_and_address: "1/1m" } } });
+  shared = await Shared.start();
+  outage = await Place.start({ ...changes, ...shared.sections() });
+  const login = await fetch(outage.url + "/login", {
+    method: "POST", headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ username: "alice", password }) });
+  refreshToken = login.headers.getSetCookie().map((line) => line.match(/_refresh=([^;]+)/)?.[1])
+    .find((value) => value);
+  await shared.endRedis();
 });
 after(async () => {
   await browser?.close();
   await place?.stop();
   await throttled?.stop();
+  await outage?.stop();
+  await shared?.stop();
 });
 
 // The contrast of every text with what is behind it (WCAG 2.2: 4.5 for ordinary text), and the
@@ -72,6 +83,48 @@ const ways = {
     await fillIn(page, "bob", "wrong");
     await fillIn(page, "bob", "wrong");
     assert.match(await page.textContent("[role=alert]"), /too many failed attempts/);
+    return page;
+  },
+  store_down: async (context) => {
+    const page = await context.newPage();
+    await page.goto(outage.url + "/orders");
+    await fillIn(page);
+    assert.match(await page.textContent("[role=alert]"), /not possible at the moment/);
+    return page;
+  },
+  session_unknown: async (context) => {
+    await context.addCookies([{ name: "__Host-gatehouse_refresh", value: refreshToken, secure: true,
+                                httpOnly: true, sameSite: "Lax", domain: "localhost", path: "/" }]);
+    const page = await context.newPage();
+    const answer = await page.goto(outage.url + "/orders");
+    assert.equal(answer.status(), 503);
+    assert.equal(await page.textContent("h1"), "Your session cannot be checked");
+    return page;
+  },
+  expired: async (context) => {
+    const page = await logIn(context, place.url + "/orders");
+    const other = await context.browser().newContext();
+    await other.addCookies(await context.cookies());
+    const elsewhere = await other.newPage();
+    await elsewhere.goto(place.url + "/logout");
+    await Promise.all([elsewhere.waitForNavigation(), elsewhere.click("button")]);
+    await other.close();
+    await page.reload();
+    assert.match(await page.textContent("main"), /Your session has ended/);
+    return page;
+  },
+  not_saved: async (context) => {
+    const page = await logIn(context, place.url + "/orders");
+    await context.clearCookies();
+    await Promise.all([page.waitForNavigation(), page.click("form button")]);
+    assert.match(await page.textContent("main"), /was not saved/);
+    return page;
+  },
+  application_gone: async (context) => {
+    const page = await logIn(context, place.url + "/orders");
+    const answer = await page.goto(place.url + "/gone");
+    assert.equal(answer.status(), 502);
+    assert.equal(await page.textContent("h1"), "The page cannot be shown");
     return page;
   },
   logout: async (context) => {

@@ -147,6 +147,9 @@ def check_directory(tmp_path_factory, program):
     (set_values(ingress__enabled="true", service__enabled="false"), "needs service.enabled"),
     (set_values(gatewayApi__enabled="true"), "gatewayApi.parentRefs"),
     (set_values(mode="sidecar"), "sidecar.selectorLabels"),
+    (set_values(config__drain__timeout="26s"), "30 s is less than the end of a pod may take: 31 s"),
+    (set_values(config__drain__delay="1m500ms"), "may take: 81 s"),
+    (set_values(terminationGracePeriodSeconds=24), "24 s is less"),
 ], ids=lambda value: value if isinstance(value, str) else None)
 @pytest.mark.parametrize("version", HELMS)
 def test_refused_with_the_reason(arguments, reason, version):
@@ -219,6 +222,35 @@ def test_network_policy_opens_what_is_needed():
         find(documents, "Deployment")["spec"]["selector"]["matchLabels"]
     assert [r["ports"][0]["port"] for r in spec["ingress"]] == [8080, 9902]
     assert {p["port"] for r in spec["egress"] for p in r["ports"]} == {53, 6379, 443, 80}
+
+
+@pytest.mark.parametrize("values, ports", [
+    ({"redis__url": "redis://redis/0"}, {6379}),
+    ({"redis__url": "redis://u:p@redis:7000/0"}, {7000}),
+    ({"config__store__redis__mode": "sentinel", "config__store__redis__master": "m",
+      "config__store__redis__endpoints": "{a:26380,b}"}, {26379, 26380, 6379}),
+    ({"config__store__redis__mode": "cluster",
+      "config__store__redis__endpoints": "{a:7001,b:7002}"}, {7001, 7002, 6379}),
+    ({"redis__url": "unix:/run/redis.sock"}, set()),
+    ({"redis__url": "redis://redis:7000", "networkPolicy__egress__redisPorts": "{1}"}, {1})])
+def test_network_policy_opens_the_ports_of_redis(values, ports):
+    text = template("helm4", CHART, *SMALLEST, *set_values(
+        redis__enabled="true", networkPolicy__enabled="true", **values))
+    spec = find(objects(text), "NetworkPolicy")["spec"]
+    opened = {p["port"] for r in spec["egress"] for p in r["ports"]}
+    assert opened - {53, 443, 80, 8080, 3000} == ports
+
+
+def test_the_end_of_a_pod_has_its_time(at):
+    """Of a native sidecar the delay counts twice; what comes from the environment is not known."""
+    values = ("-f", EXAMPLE / "ci/native-values.yaml")
+    text = template("helm4", at[EXAMPLE], *values)
+    pod = find(objects(text), "Deployment")["spec"]["template"]["spec"]
+    assert pod["terminationGracePeriodSeconds"] == 30
+    reason = refusal(at[EXAMPLE], *values, *set_values(gatehouse__config__drain__delay="6s"))
+    assert "may take: 32 s, of drain.delay (twice)" in reason
+    assert template("helm4", CHART, *SMALLEST, "--set-json",
+                    'config.drain={"timeout": "${DRAIN}"}')
 
 
 def test_values_of_the_configuration_win_over_the_charts():

@@ -393,6 +393,28 @@ def test_a_post_after_the_session_says_that_it_was_not_saved(browser, backend):
     assert backend.requests == []
 
 
+def test_a_post_without_cookies_was_not_saved_either(browser):
+    """A browser forgets the cookies of a session with its end."""
+    assert says(browser.submit("/orders/save", "a=1"), "was not saved")
+
+
+def test_what_passes_by_itself_offers_another_try(start):
+    backend = start.backend()
+    backend.on("/gone", lambda exchange: exchange.reset())
+    browser = Browser(start(backend, merge(CONFIG, {"routes": [
+        {"path": "/few/**", "rate_limit": {"key": "route", "rate": "1/1h"}}]})))
+    browser.log_in("/")
+    page = browser.visit("/gone?a=1&b=2")
+    assert page.status == 502 and says(page, "The application did not answer as it should")
+    assert b'href="/gone?a=1&amp;b=2"' in page.body and says(page, "Try again")
+    record = browser.gate.wait_for_record(path="/gone", status=502)
+    assert says(page, record["request_id"]) and says(page, record["reason"])
+    assert b'href="/"' in browser.submit("/gone", "a=1").body, "nothing is sent twice"
+    assert browser.visit("/few/x").status == 200
+    page = browser.visit("/few/x")
+    assert page.status == 429 and says(page, "Too many requests") and says(page, "Try again")
+
+
 def test_forbidden_pages_say_so(browser):
     browser.log_in("/", user="bob")
     page = browser.visit("/admin/x")

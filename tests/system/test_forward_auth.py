@@ -1,10 +1,13 @@
 """The decision endpoint for other proxies: what they say, what they are told, and what a client
 that stands behind one of them may not make us believe. Real proxies: test_recipes.py."""
 
+import json
+
 import pytest
 
 from support.browser import BROWSER, NAVIGATE
-from support.gate import ACCESS_COOKIE, REFRESH_COOKIE, spin
+from support.certificates import Authority, TlsClient
+from support.gate import ACCESS_COOKIE, PASSWORD, REFRESH_COOKIE, spin
 from support.redis import Redis, missing_tools, store
 
 AUTH = "/.gatehouse/auth"
@@ -294,6 +297,23 @@ def test_nobody_else_may_ask(start):
         assert answer.status == 403 and answer.json()["error"] == "untrusted_proxy"
         assert answer.get("X-Forwarded-User") is None
     gate.wait_for_log("trusted_proxies")
+
+
+def test_the_asking_proxys_certificate_is_not_the_clients(start, tmp_path):
+    authority = Authority(tmp_path)
+    rule = {"path": "/device/**", "require": {"claims": {"client_certificate": ["CN=nginx"]}}}
+    gate = start(start.backend(), {**CONFIG, "routes": [rule, *CONFIG["routes"]], "listeners": [
+        {"address": "127.0.0.1:0",
+         "tls": authority.listener(client_ca_file=str(authority.file))}]})
+    context = authority.context(authority.issue("nginx"))
+    body = {"Content-Type": "application/json"}
+    login = json.dumps({"username": "alice", "password": PASSWORD})
+    with TlsClient(gate.address, context) as client:
+        token = client.request("POST", "/login", body, login).json()["accessToken"]
+        bearer = {"Authorization": f"Bearer {token}"}
+        assert client.request("GET", AUTH, {**forwarded("/orders"), **bearer}).status == 200
+        assert client.request("GET", AUTH, {**forwarded("/device/x"), **bearer}).status == 403
+        assert client.request("GET", "/device/x", bearer).status == 404, "its own is"
 
 
 def test_it_is_off_by_default(start):

@@ -24,6 +24,51 @@ gatehouse.yaml: what the chart knows (ports, mounted files), and over it `config
 {{- end }}
 
 {{/*
+A duration of gatehouse.yaml ("1h30m", "500ms", 0) in milliseconds.
+*/}}
+{{- define "gatehouse.milliseconds" -}}
+{{- $total := 0 }}
+{{- range regexFindAll "[0-9]+(ms|s|m|h|d)" (toString .) -1 }}
+{{- $unit := regexFind "[a-z]+$" . }}
+{{- $factor := get (dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000 "d" 86400000) $unit }}
+{{- $total = add $total (mul (atoi (trimSuffix $unit .)) $factor) }}
+{{- end }}
+{{- $total }}
+{{- end }}
+
+{{/*
+Seconds that a pod may need to end. A native sidecar waits out drain.delay twice: once for the
+application's preStop, once for itself.
+*/}}
+{{- define "gatehouse.endSeconds" -}}
+{{- $drain := dig "drain" dict .Values.config }}
+{{- $delay := include "gatehouse.milliseconds" (dig "delay" "5s" $drain) | atoi }}
+{{- $timeout := include "gatehouse.milliseconds" (dig "timeout" "20s" $drain) | atoi }}
+{{- if include "gatehouse.isNative" . }}{{ $delay = mul 2 $delay }}{{ end }}
+{{- div (add $delay $timeout 999) 1000 }}
+{{- end }}
+
+{{/*
+Ports of Redis: of its URL, of the endpoints in `config.store.redis`, and where sentinels or a
+cluster name the servers, also the one that these usually have.
+*/}}
+{{- define "gatehouse.redisPorts" -}}
+{{- $redis := dig "store" "redis" dict .Values.config }}
+{{- $mode := dig "mode" "standalone" $redis }}
+{{- $usual := ternary "26379" "6379" (eq $mode "sentinel") }}
+{{- $ports := list }}
+{{- range $url := compact (list .Values.redis.url (dig "url" "" $redis)) }}
+{{- $host := (urlParse $url).host }}
+{{- if $host }}{{ $ports = append $ports (default "6379" (regexFind "[0-9]+$" (regexFind ":[0-9]+$" $host))) }}{{ end }}
+{{- end }}
+{{- range dig "endpoints" list $redis }}
+{{- if not (hasPrefix "unix:" .) }}{{ $ports = append $ports (default $usual (regexFind "[0-9]+$" (regexFind ":[0-9]+$" .))) }}{{ end }}
+{{- end }}
+{{- if ne $mode "standalone" }}{{ $ports = append $ports "6379" }}{{ end }}
+{{- $ports | uniq | join "," }}
+{{- end }}
+
+{{/*
 What would only be found out at night is refused while rendering, with what to do.
 */}}
 {{- define "gatehouse.validate" -}}
@@ -50,6 +95,10 @@ What would only be found out at night is refused while rendering, with what to d
 {{- $replicas := ternary (int $values.autoscaling.maxReplicas) (int $values.replicaCount) $values.autoscaling.enabled }}
 {{- if and (eq $store "memory") (gt $replicas 1) (not $values.existingConfigMap) }}
 {{- fail (printf "replicaCount: %d replicas need one store. With the memory store each replica knows only its own sessions, so users would be logged out whenever another one answers. Set redis.enabled: true, or one replica" $replicas) }}
+{{- end }}
+{{- $needed := include "gatehouse.endSeconds" . | atoi }}
+{{- if and (not $values.existingConfigMap) (not (contains "${" (toYaml (dig "drain" dict $values.config)))) (gt $needed (int $values.terminationGracePeriodSeconds)) }}
+{{- fail (printf "terminationGracePeriodSeconds: %d s is less than the end of a pod may take: %d s, of drain.delay%s and drain.timeout. What runs then would be killed. Raise it (in mode sidecar in your own pod, too), or shorten config.drain" (int $values.terminationGracePeriodSeconds) $needed (ternary " (twice)" "" (eq (include "gatehouse.isNative" .) "true"))) }}
 {{- end }}
 {{- if and (eq $values.mode "sidecar") $values.sidecar.native (semverCompare "<1.29.0-0" .Capabilities.KubeVersion.Version) }}
 {{- fail (printf "sidecar.native: Kubernetes %s does not run init containers with restartPolicy: Always by default (1.29 does). Set sidecar.native: false" .Capabilities.KubeVersion.Version) }}

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 
 const root = new URL("../../..", import.meta.url).pathname;
-const binary = process.env.GATEHOUSE_BINARY ?? path.join(root, "build/dev/proxy/gatehouse");
+export const binary = process.env.GATEHOUSE_BINARY ?? path.join(root, "build/dev/proxy/gatehouse");
 const legacy = process.env.LEGACY_APP ??
   path.join(root, "build/dev/examples/legacy-app/legacy-app");
 const slow = Number(process.env.GATEHOUSE_SLOWNESS ?? "1");
@@ -48,6 +48,7 @@ function started(program, args, cwd) {
 async function recordingApp() {
   const posts = [];
   const server = http.createServer((request, response) => {
+    if (request.url === "/gone") return request.socket.destroy();
     const chunks = [];
     request.on("data", (chunk) => chunks.push(chunk));
     request.on("end", () => {
@@ -100,7 +101,7 @@ export class Place {
     }, "gatehouse");
     place.port = Number(port);
     // Chromium keeps Secure cookies of http://localhost, which counts as trustworthy.
-    place.url = `http://localhost:${port}`;
+    place.url = `${config.listeners[0].tls ? "https" : "http"}://localhost:${port}`;
     return place;
   }
 
