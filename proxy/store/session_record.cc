@@ -2,8 +2,17 @@
 #include "proxy/store/session_record.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace proxy::store {
+namespace {
+
+std::uint32_t distance(std::uint64_t newest, std::uint64_t older) {
+  return static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(newest - older, std::numeric_limits<std::uint32_t>::max()));
+}
+
+}  // namespace
 
 const SharedTexts::Entry* SharedTexts::keep(std::string_view text) {
   const std::lock_guard lock(mutex_);
@@ -19,8 +28,9 @@ void SharedTexts::release(const Entry* entry) {
 }
 
 auth::FamilyRecord SessionRecord::rotation() const {
-  auth::FamilyRecord record{.gen = gen, .base = base, .floor = floor, .made_at = made_at,
-                            .proven_at = std::nullopt, .idle_expires_at = idle_expires_at,
+  auth::FamilyRecord record{.gen = gen, .base = gen - base_behind, .floor = gen - floor_behind,
+                            .made_at = made_at, .proven_at = std::nullopt,
+                            .idle_expires_at = idle_expires_at,
                             .absolute_expires_at = absolute_expires_at,
                             .idle_life = std::chrono::seconds{idle_life_s}, .revoked = revoked};
   if (proven_at != not_proven) {
@@ -31,8 +41,8 @@ auth::FamilyRecord SessionRecord::rotation() const {
 
 void SessionRecord::set_rotation(const auth::FamilyRecord& record) {
   gen = record.gen;
-  base = record.base;
-  floor = record.floor;
+  base_behind = distance(record.gen, record.base);
+  floor_behind = distance(record.gen, record.floor);
   made_at = record.made_at;
   proven_at = record.proven_at.value_or(not_proven);
   idle_expires_at = record.idle_expires_at;

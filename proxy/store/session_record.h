@@ -33,14 +33,15 @@ class SharedTexts {
 struct SessionRecord;
 using SessionNode = std::pair<const auth::FamilyId, SessionRecord>;
 
-// FamilyRecord's optional time is a value here, and the address prefix needs no heap: an IPv6 /48
-// takes at most 19 characters.
+// FamilyRecord's optional time is a value here, its older generations are distances from the newest
+// (a session would have to be refreshed four billion times in between to reach their bound), and
+// the address prefix needs no heap: an IPv6 /48 takes at most 19 characters.
 struct SessionRecord {
   static constexpr auth::Time not_proven = auth::Time::min();
 
   std::uint64_t gen = 0;
-  std::uint64_t base = 0;
-  std::uint64_t floor = 0;
+  std::uint32_t base_behind = 0;
+  std::uint32_t floor_behind = 0;
   auth::Time made_at{};
   auth::Time proven_at = not_proven;
   auth::Time idle_expires_at{};
