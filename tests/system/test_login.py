@@ -99,16 +99,16 @@ def test_failed_logins_take_the_same_time(start):
              {"username": "gone", "password_hash": line, "disabled": True}]
     gate = start(start.backend(), users=users)
 
-    def best(user, password):
-        times = []
-        for _ in range(8):
+    logins = [("known", "wrong"), ("unknown", "wrong"), ("gone", "wrong"), ("gone", "right")]
+    best = dict.fromkeys(logins, float("inf"))
+    for turn in range(60):  # side by side, and longer on a machine that has more to do
+        for login in logins:
             begin = time.perf_counter()
-            assert gate.try_login(user, password).status == 401
-            times.append(time.perf_counter() - begin)
-        return min(times)
-    known = best("known", "wrong")
-    for other in (best("unknown", "wrong"), best("gone", "wrong"), best("gone", "right")):
-        assert known / 3 < other < known * 3
+            assert gate.try_login(*login).status == 401
+            best[login] = min(best[login], time.perf_counter() - begin)
+        if turn >= 5 and max(best.values()) < 3 * min(best.values()):
+            return
+    raise AssertionError(f"seconds: {best}")
 
 
 @pytest.mark.parametrize("body", [
