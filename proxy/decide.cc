@@ -205,6 +205,21 @@ auth::Error error_of(const DecisionContext& context, const Shown& shown, const V
 }
 
 // What one rule demands. False when the decision became a rejection.
+bool satisfies(Decision& decision, const Route& route, std::string_view certificate) {
+  if (route.is_public) return true;
+  if (!decision.token) {
+    refuse(decision, decision.auth_error);
+    return false;
+  }
+  const auto authorized =
+      auth::authorize(*decision.token->principal, route.requirement, certificate);
+  if (!authorized) {
+    refuse(decision, authorized.error());
+    return false;
+  }
+  return true;
+}
+
 bool satisfies(Decision& decision, const RouteMatch& match, std::string_view certificate) {
   if (match.kind == RouteMatch::Kind::method_not_allowed) {
     decision.kind = Decision::Kind::reject;
@@ -213,33 +228,25 @@ bool satisfies(Decision& decision, const RouteMatch& match, std::string_view cer
     decision.list_methods = true;
     return false;
   }
-  if (match.route->is_public) return true;
-  if (!decision.token) {
-    refuse(decision, decision.auth_error);
-    return false;
-  }
-  const auto authorized =
-      auth::authorize(*decision.token->principal, match.route->requirement, certificate);
-  if (!authorized) {
-    refuse(decision, authorized.error());
-    return false;
-  }
-  return true;
+  return satisfies(decision, *match.route, certificate) &&
+         (match.near_miss == nullptr || satisfies(decision, *match.near_miss, certificate));
 }
 
 // The route of a path in legacy form, if it may pass: the path as sent and what a lenient backend
 // makes of it must choose the same rule, and that rule must ask for it and not be public.
-const Route* legacy_route(const RouteTable& routes, std::string_view host, std::string_view path,
-                          Method method) {
+std::optional<RouteMatch> legacy_route(const RouteTable& routes, std::string_view host,
+                                       std::string_view path, Method method) {
   const RouteMatch as_sent = routes.match(host, path, method);
   if (as_sent.kind != RouteMatch::Kind::route || !as_sent.route->legacy_paths ||
       as_sent.route->is_public) {
-    return nullptr;
+    return std::nullopt;
   }
   const std::string reduced = http::reduce(path);
-  if (http::form_of(reduced) != http::PathForm::canonical) return nullptr;
+  if (http::form_of(reduced) != http::PathForm::canonical) return std::nullopt;
   const RouteMatch as_read = routes.match(host, reduced, method);
-  return as_read.route == as_sent.route ? as_sent.route : nullptr;
+  const bool is_same =
+      as_read.route == as_sent.route && as_read.near_miss == as_sent.near_miss;
+  return is_same ? std::optional(as_sent) : std::nullopt;
 }
 
 // The path behind the prefix, empty when what is left would not be a path (SECURITY B04).
@@ -286,7 +293,8 @@ bool change_path(Decision& decision, const DecisionContext& context, const http:
   }
   // What the application will see falls under a rule of its own; both must hold.
   const RouteMatch inner = context.runtime.routes.match(host, decision.path, head.method);
-  return inner.route == &route || satisfies(decision, inner, context.certificate_subject);
+  const bool is_same = inner.route == &route && inner.near_miss == nullptr;
+  return is_same || satisfies(decision, inner, context.certificate_subject);
 }
 
 // A preflight of a route with a CORS rule is answered without a token: browsers send none.
@@ -304,6 +312,7 @@ Decision forward(const DecisionContext& context, const http::RequestHead& head,
                  std::string_view host, const RouteMatch& match) {
   Decision decision;
   decision.route = match.route;
+  decision.near_miss = match.near_miss;
   decision.path = head.path;
   // Before the token is looked at, whose signature costs more than a refusal.
   const bool is_counted = match.route->rate && match.kind != RouteMatch::Kind::method_not_allowed;
@@ -311,7 +320,10 @@ Decision forward(const DecisionContext& context, const http::RequestHead& head,
   const bool counts_now = is_counted && !by_principal && !context.has_renewed;
   if (counts_now && !is_within_rate(decision, context)) return decision;
   Shown shown = shown_by(context, head);
-  if (shown.by_cookie && is_forged(head, context.runtime, *match.route)) {
+  const bool is_forged_anywhere =
+      is_forged(head, context.runtime, *match.route) ||
+      (match.near_miss != nullptr && is_forged(head, context.runtime, *match.near_miss));
+  if (shown.by_cookie && is_forged_anywhere) {
     if (!match.route->is_public) return reject(403, "cross_site", match.route);
     shown = Shown{};  // whoever sent it, it is nobody in particular
   }
@@ -399,9 +411,9 @@ Decision decide(const DecisionContext& context, const http::RequestHead& head) {
   const http::PathForm form = http::form_of(head.path);
   if (form == http::PathForm::refused) return reject(400, "bad_path");
   if (form == http::PathForm::legacy) {
-    const Route* route = legacy_route(runtime.routes, host, head.path, head.method);
-    if (route == nullptr) return reject(400, "bad_path");
-    return forward(context, head, host, {RouteMatch::Kind::route, route});
+    const auto match = legacy_route(runtime.routes, host, head.path, head.method);
+    if (!match) return reject(400, "bad_path");
+    return forward(context, head, host, *match);
   }
   const Endpoint endpoint = endpoint_at(runtime.config.endpoints, head.path);
   if (endpoint != Endpoint::none) return serve(context, head, endpoint);

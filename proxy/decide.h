@@ -30,6 +30,7 @@ struct Decision {
   bool close = false;                      // nothing more is read from this connection
   bool list_methods = false;               // the answer carries Allow
   const Route* route = nullptr;            // set once a rule was chosen, for rejections too
+  const Route* near_miss = nullptr;        // RouteMatch's: its demands hold as well
   std::string_view path;                   // what the upstream sees, without query
   bool tunnel = false;                     // a WebSocket handshake that may pass
   bool preflight = false;                  // answered by the route's CORS rule, 204

@@ -120,6 +120,12 @@ std::string_view endpoint_name(endpoints::Endpoint endpoint) {
   return "none";
 }
 
+void print(std::string_view title, const Route& route, const Runtime& runtime, std::ostream& out) {
+  out << title << route.name << (route.is_public ? ", public" : "");
+  if (route.at.line != 0) out << " (" << runtime.config.file << ':' << route.at.line << ')';
+  out << '\n';
+}
+
 void print(const Decision& decision, const Runtime& runtime, std::ostream& out) {
   switch (decision.kind) {
     case Decision::Kind::forward:
@@ -142,13 +148,9 @@ void print(const Decision& decision, const Runtime& runtime, std::ostream& out) 
       }
       break;
   }
-  if (decision.route != nullptr) {
-    out << "rule     " << decision.route->name << (decision.route->is_public ? ", public" : "");
-    if (decision.route->at.line != 0) {
-      out << " (" << runtime.config.file << ':' << decision.route->at.line << ')';
-    }
-    out << '\n';
-  }
+  if (decision.route != nullptr) print("rule     ", *decision.route, runtime, out);
+  // Missed by the case of letters or a last slash, which the application may not mind.
+  if (decision.near_miss != nullptr) print("and      ", *decision.near_miss, runtime, out);
   if (decision.token) out << "user     " << decision.token->principal->subject << '\n';
 }
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "proxy/http/path.h"
+
 namespace proxy {
 namespace {
 
@@ -37,20 +39,28 @@ std::string lower(std::string_view text) {
   return result;
 }
 
-bool matches_path(const std::vector<std::string>& segments, std::string_view path) {
+enum class Spelling : std::uint8_t { exact, loose };
+
+bool is_spelled(std::string_view segment, std::string_view part, Spelling spelling) {
+  return spelling == Spelling::exact ? segment == part : http::equal_when_decoded(segment, part);
+}
+
+// Loose: whatever the case of letters, escaped or not, with or without a last slash.
+bool matches_path(const std::vector<std::string>& segments, std::string_view path,
+                  Spelling spelling) {
   if (path.empty() || path.front() != '/') return false;
   path.remove_prefix(1);
   bool more = true;  // whether the path has another segment
   for (const std::string& segment : segments) {
     if (segment == "**") return true;  // the rest, and also nothing: /assets/** is also /assets
-    if (!more) return false;
+    if (!more) return spelling == Spelling::loose && segment.empty() && &segment == &segments.back();
     const auto slash = path.find('/');
     const auto part = path.substr(0, slash);
-    if (segment == "*" ? part.empty() : part != segment) return false;
+    if (segment == "*" ? part.empty() : !is_spelled(segment, part, spelling)) return false;
     more = slash != std::string_view::npos;
     path.remove_prefix(more ? slash + 1 : path.size());
   }
-  return !more;
+  return !more || (spelling == Spelling::loose && path.empty());
 }
 
 // The segment of that number, counted from 0; the path has it.
@@ -169,26 +179,38 @@ void Route::rewrite_path(std::string_view path, std::string& out) const {
   if (out.empty()) out = "/";
 }
 
+const Route* RouteTable::for_method(std::size_t place, http::Method method) const {
+  for (std::size_t i = place; i < routes_.size() && is_same_place(routes_[i], routes_[place]); ++i) {
+    if (takes(routes_[i], method)) return &routes_[i];
+  }
+  return nullptr;
+}
+
 RouteMatch RouteTable::match(std::string_view host, std::string_view path,
                              http::Method method) const {
+  using Kind = RouteMatch::Kind;
+  const Route* near_miss = nullptr;
   for (std::size_t i = 0; i < routes_.size(); ++i) {
-    if (!matches_host(routes_[i], host) || !matches_path(routes_[i].segments, path)) continue;
-    // This place decides. Only its direct neighbours of equal host and path may take the method;
-    // a rule further down must never open what this one closes.
-    for (std::size_t j = i; j < routes_.size() && is_same_place(routes_[i], routes_[j]); ++j) {
-      if (takes(routes_[j], method)) return {RouteMatch::Kind::route, &routes_[j]};
+    const Route& route = routes_[i];
+    if (!matches_host(route, host)) continue;
+    if (!matches_path(route.segments, path, Spelling::loose)) continue;
+    const Route* const taken = for_method(i, method);
+    if (matches_path(route.segments, path, Spelling::exact)) {
+      if (taken == nullptr) return {Kind::method_not_allowed, &route, nullptr};
+      return {Kind::route, taken, near_miss};
     }
-    return {RouteMatch::Kind::method_not_allowed, &routes_[i]};
+    if (near_miss != nullptr) continue;
+    if (taken == nullptr) return {Kind::method_not_allowed, &route, nullptr};
+    near_miss = taken;
   }
   const bool known = takes(default_route_, method);
-  return {known ? RouteMatch::Kind::default_rule : RouteMatch::Kind::method_not_allowed,
-          &default_route_};
+  return {known ? Kind::default_rule : Kind::method_not_allowed, &default_route_, near_miss};
 }
 
 std::string RouteTable::allowed_methods(std::string_view host, std::string_view path) const {
   std::uint32_t mask = 0;
   for (std::size_t i = 0; i < routes_.size() && mask == 0; ++i) {
-    if (!matches_host(routes_[i], host) || !matches_path(routes_[i].segments, path)) continue;
+    if (!matches_host(routes_[i], host) || !matches_path(routes_[i].segments, path, Spelling::loose)) continue;
     for (std::size_t j = i; j < routes_.size() && is_same_place(routes_[i], routes_[j]); ++j) {
       mask |= routes_[j].methods == 0 ? default_methods : routes_[j].methods;
     }

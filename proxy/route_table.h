@@ -1,6 +1,9 @@
 // Which rule a request falls under: host and path choose, `methods` only divides neighbours of
 // equal host and path. First match wins; no match: a token is required and the default upstream is
-// meant. Immutable after building; matching allocates nothing and uses no regular expressions.
+// meant. Many applications take /Admin, /admin/ and /%40x for /admin and /@x: an earlier rule that
+// the path misses only by the case of letters, an escape or a last slash keeps its demands, and
+// never opens anything.
+// Immutable after building; matching allocates nothing and uses no regular expressions.
 #pragma once
 
 #include <bitset>
@@ -62,6 +65,8 @@ struct RouteMatch {
   };
   Kind kind = Kind::default_rule;
   const Route* route = nullptr;  // lives as long as the table
+  // An earlier rule that is missed by spelling alone, whose demands hold as well; null: none.
+  const Route* near_miss = nullptr;
 };
 
 class RouteTable {
@@ -77,6 +82,10 @@ class RouteTable {
   [[nodiscard]] const std::vector<Route>& routes() const { return routes_; }
 
  private:
+  // Only direct neighbours of the rule at `place` with equal host and path may take the method: a
+  // rule further down must never open what this one closes. Null: none of them does.
+  [[nodiscard]] const Route* for_method(std::size_t place, http::Method method) const;
+
   std::vector<Route> routes_;
   Route default_route_;
 };

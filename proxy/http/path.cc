@@ -58,6 +58,15 @@ Character escaped_character(std::string_view path, std::size_t at) {
   return {value, size};
 }
 
+// Cuts the first character off; letters come back in lower case.
+int take_decoded(std::string_view& text) {
+  const int escaped = escaped_byte(text, 0);
+  int byte = escaped;
+  if (escaped < 0) byte = static_cast<unsigned char>(text.front());
+  text.remove_prefix(escaped < 0 ? 1 : 3);
+  return byte >= 'A' && byte <= 'Z' ? byte - 'A' + 'a' : byte;
+}
+
 class Reading {
  public:
   explicit Reading(std::string_view path) : path_(path) {}
@@ -175,6 +184,13 @@ std::string reduce(std::string_view path) {
     if (!parameters && !merged) reduced.push_back(c);
   }
   return reduced;
+}
+
+bool equal_when_decoded(std::string_view a, std::string_view b) {
+  while (!a.empty() && !b.empty()) {
+    if (take_decoded(a) != take_decoded(b)) return false;
+  }
+  return a.empty() && b.empty();
 }
 
 }  // namespace proxy::http

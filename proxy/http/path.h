@@ -15,13 +15,17 @@ enum class PathForm : std::uint8_t {
               // %25, %23, %3B, %3F, bytes over 0x7F, malformed UTF-8 that could hide ASCII
 };
 
-// `path` begins with '/' (anything else is refused), without query. The case of hex digits is free:
-// rules cannot be configured with escapes, so that it never decides a match.
+// `path` begins with '/' (anything else is refused), without query. The case of hex digits is free,
+// and reserved characters may stand escaped or not: see equal_when_decoded().
 [[nodiscard]] PathForm form_of(std::string_view path);
 
 // What a lenient backend makes of a legacy path: parameters cut, %2F decoded, slashes merged. A
 // route may take the path as sent only where this form chooses the same route. For a path that is
 // not refused; its result is canonical but for escapes in an old charset.
 [[nodiscard]] std::string reduce(std::string_view path);
+
+// Whether two segments of canonical paths are one to an application that decodes escapes and does
+// not tell upper from lower case.
+[[nodiscard]] bool equal_when_decoded(std::string_view a, std::string_view b);
 
 }  // namespace proxy::http

@@ -83,6 +83,24 @@ TEST_F(Decide, GroupsScopesAndClaimsMustHold) {
   });
 }
 
+// Express, IIS and many others take these for /admin and /pub: A12's lesson for paths.
+TEST_F(Decide, AnotherSpellingOfARulesPathEscapesNothing) {
+  hold({
+      {"GET /ADMIN/x", Shows::admin, "forward /ADMIN/x for root by default"},
+      {"GET /ADMIN/x", Shows::bob, "403 forbidden (insufficient_groups)"},
+      {"GET /Admin", Shows::bob, "403 forbidden (insufficient_groups)"},
+      {"GET /aDmIn/", Shows::alice, "403 forbidden (insufficient_groups)"},
+      {"GET /REPORTS/1", Shows::admin, "403 insufficient_scope (insufficient_scope)"},
+      {"GET /ADMIN/x", Shows::nothing, "401 unauthorized (missing)"},
+      {"GET /api/ADMIN/x", Shows::bob, "403 forbidden (insufficient_groups)"},
+      {"GET /open/ADMIN/x", Shows::nothing, "401 unauthorized (missing)"},
+      {"PUT /pub/", Shows::admin, "405 method_not_allowed (missing) with Allow"},
+      // And it opens nothing.
+      {"GET /ASSETS/x", Shows::nothing, "401 unauthorized (missing)"},
+      {"GET /pub/", Shows::nothing, "401 unauthorized (missing)"},
+  });
+}
+
 TEST_F(Decide, MethodsDivideARuleAndClosedOnesAreNamed) {
   hold({
       {"GET /pub", Shows::nothing, "forward /pub for nobody (missing) by /pub"},

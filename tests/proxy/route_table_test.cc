@@ -174,6 +174,42 @@ TEST(RouteTable, NamesTheMethodsOfAPlaceForAllow) {
   EXPECT_EQ(table.allowed_methods("a", "/elsewhere"), usual);
 }
 
+// The name of the earlier rule that only the spelling misses.
+std::string near_miss(const RouteTable& table, std::string_view path, Method method = Method::get) {
+  const RouteMatch match = table.match("a.example", path, method);
+  return match.near_miss == nullptr ? "" : match.near_miss->name;
+}
+
+TEST(RouteTable, AnEarlierRuleIsKnownWhereOnlyTheSpellingMissesIt) {
+  const RouteTable table =
+      table_of({route_for("/Exact"), route_for("/exact"), route_for("/files/*"), route_for("/dir/"),
+                with_methods(route_for("/m"), {"GET"}, "m get"), public_route("/**")});
+  for (const char* path : {"/EXACT", "/exact/", "/Exact/"}) {
+    EXPECT_EQ(chosen(table, path), "/**") << path;
+    EXPECT_EQ(near_miss(table, path), "/Exact") << path;
+  }
+  EXPECT_EQ(near_miss(table, "/Exact"), "") << "the rule itself";
+  EXPECT_EQ(chosen(table, "/exact"), "/exact");
+  EXPECT_EQ(near_miss(table, "/exact"), "/Exact") << "earlier, so its demands hold";
+  EXPECT_EQ(near_miss(table, "/files/a/"), "/files/*");
+  EXPECT_EQ(near_miss(table, "/FILES/a"), "/files/*");
+  EXPECT_EQ(near_miss(table, "/files/"), "");
+  EXPECT_EQ(near_miss(table, "/dir"), "/dir/");
+  EXPECT_EQ(near_miss(table, "/di"), "");
+  EXPECT_EQ(near_miss(table, "/M"), "m get");
+  EXPECT_EQ(chosen(table, "/M", Method::post), "405");
+  EXPECT_EQ(chosen(table, "/m/", Method::post), "405");
+  EXPECT_EQ(near_miss(table, "/exact/x"), "");
+  const RouteTable escapes = table_of({route_for("/@a/**"), route_for("/caf%C3%A9"),
+                                       route_for("/jobs:purge"), public_route("/**")});
+  EXPECT_EQ(near_miss(escapes, "/%40a/x"), "/@a/**");
+  EXPECT_EQ(near_miss(escapes, "/%40A"), "/@a/**");
+  EXPECT_EQ(near_miss(escapes, "/caf%c3%a9"), "/caf%C3%A9");
+  EXPECT_EQ(near_miss(escapes, "/jobs%3Apurge"), "/jobs:purge");
+  EXPECT_EQ(near_miss(escapes, "/%40"), "");
+  EXPECT_EQ(near_miss(escapes, "/@"), "");
+}
+
 TEST(RouteTable, HostsAreComparedWithoutCaseAndWithoutTheRootDot) {
   const RouteTable table = table_of({on_host("API.Example.com.", public_route("/**"), "api")});
   for (const char* host : {"api.example.com", "API.EXAMPLE.COM", "api.example.com.",

@@ -267,6 +267,8 @@ ROUTES = merge(MINIMAL, {"routes": [
     (["--method", "GET", "--path", "/admin/x", "--user", "alice"], ["allow", "/admin/**"]),
     (["--method", "GET", "--path", "/admin/x", "--user", "bob"], ["403", "/admin/**"]),
     (["--method", "GET", "--path", "/admin/x"], ["401", "/admin/**"]),
+    (["--method", "GET", "--path", "/ADMIN/x", "--user", "bob"],
+     ["403", "rule     default", "and      GET /admin/**"]),
     (["--method", "DELETE", "--path", "/admin/x", "--user", "alice"], ["405"]),
     (["--method", "GET", "--path", "/x", "--claims", '{"sub":"x"}'], ["allow"]),
     (["--method", "GET", "--path", "/a/../b"], ["400"])])
