@@ -11,6 +11,7 @@
 #include "proxy/net/listen.h"
 #include "proxy/net/timer.h"
 #include "proxy/session_watch.h"
+#include "proxy/net/keep_running.h"
 #include "proxy/net/until_memory.h"
 
 namespace proxy {
@@ -72,16 +73,13 @@ void Worker::run() {
   Metrics::detach();
 }
 
-// The two loops end by an exception only where memory ran out for a moment. Without them the worker
-// would look alive and serve nobody, so they begin anew.
+// Without these two the worker would look alive and serve nobody.
 void Worker::keep_ticking() {
-  const auto go_on = [this](std::exception_ptr failure) {
-    if (!failure) return;
-    keep_ticking();
+  const auto tell = [this](std::exception_ptr) {
     report("the housekeeping of a worker was interrupted for lack of memory");
   };
-  boost::asio::co_spawn(*loop_, tick_loop(), go_on);
-  boost::asio::co_spawn(*loop_, watch_session_streams(state_), go_on);
+  net::keep_running(state_.executor, [this] { return tick_loop(); }, tell);
+  net::keep_running(state_.executor, [this] { return watch_session_streams(state_); }, tell);
 }
 
 void Worker::keep_accepting(Listener& listener) {
@@ -109,6 +107,8 @@ void Worker::report(const char* what) noexcept {
 net::Task<void> Worker::tick_loop() {
   net::Timer tick(state_.executor);
   for (;;) {
+    // At once as well: the first time allocates its series.
+    state_.local->show_upstreams(true);
     tick.expires_after(next_tick);
     co_await tick.async_wait(net::as_result);
     for (const auto& upstream : state_.local->upstreams) upstream->close_idle();
@@ -118,7 +118,6 @@ net::Task<void> Worker::tick_loop() {
     if (retiring_) close_what_is_retired();
     state_.revocations.sweep(wall);
     hand_over_spans();
-    state_.local->show_upstreams(true);
     metrics_.plain(Metric::token_cache_entries)
         .set(static_cast<std::int64_t>(state_.local->tokens.size()));
     log_.flush();
