@@ -38,13 +38,18 @@ int sources(const Key& key) {
 
 bool can_sign(const Key& key) { return !key.key_file.empty() || !key.secret.empty(); }
 
-void check_kids(const std::vector<Key>& keys, const std::string& list, Report& report) {
+// A refresh token carries the id of its key, and is to stay short.
+constexpr std::size_t kid_max = 64;
+constexpr std::size_t refresh_kid_max = 32;
+
+void check_kids(const std::vector<Key>& keys, const std::string& list, std::size_t max,
+                Report& report) {
   std::set<std::string> kids;
   for (std::size_t i = 0; i < keys.size(); ++i) {
     const auto name = item_key(list, i) + ".kid";
     if (keys[i].kid.empty()) { continue; }
-    if (!is_plain_text(keys[i].kid) || keys[i].kid.size() > 64) {
-      report.problem(name, "must be 1 to 64 printable ASCII characters");
+    if (!is_plain_text(keys[i].kid) || keys[i].kid.size() > max) {
+      report.problem(name, "must be 1 to " + std::to_string(max) + " printable ASCII characters");
     } else if (!kids.insert(keys[i].kid).second) {
       report.problem(name, "is already the kid of another key");
     }
@@ -109,7 +114,7 @@ void check_sign_with(const std::vector<Key>& keys, const std::string& sign_with,
 
 void check_access_keys(const AccessTokens& access, Report& report) {
   const std::string list = "tokens.access.keys";
-  check_kids(access.keys, list, report);
+  check_kids(access.keys, list, kid_max, report);
   for (std::size_t i = 0; i < access.keys.size(); ++i) {
     const auto& key = access.keys[i];
     const auto name = item_key(list, i);
@@ -121,7 +126,7 @@ void check_access_keys(const AccessTokens& access, Report& report) {
 
 void check_refresh_keys(const Tokens& tokens, Report& report) {
   const std::string list = "tokens.refresh.keys";
-  check_kids(tokens.refresh.keys, list, report);
+  check_kids(tokens.refresh.keys, list, refresh_kid_max, report);
   for (std::size_t i = 0; i < tokens.refresh.keys.size(); ++i) {
     const auto& key = tokens.refresh.keys[i];
     const auto name = item_key(list, i);
@@ -147,7 +152,7 @@ void check_refresh_keys(const Tokens& tokens, Report& report) {
 void check_issuer_keys(const TrustedIssuer& issuer, const std::string& section, Report& report) {
   const auto list = child_key(section, "keys");
   if (issuer.keys.empty()) { report.problem(list, "needs at least one key"); }
-  check_kids(issuer.keys, list, report);
+  check_kids(issuer.keys, list, kid_max, report);
   for (std::size_t i = 0; i < issuer.keys.size(); ++i) {
     const auto& key = issuer.keys[i];
     const auto name = item_key(list, i);

@@ -14,35 +14,31 @@ Reply text(int status, std::string body) {
   return reply;
 }
 
-// One condition a line, worst first; the store's own words are for operators, and hold no secret.
-Reply answer_readyz(const ProcessState& process, const config::OnOutage& on_outage) {
-  std::string conditions;
-  bool is_ready = true;
-  if (process.draining.load(std::memory_order_relaxed)) {
-    conditions += "draining: shutting down\n";
-    is_ready = false;
-  }
-  if (process.keys_missing.load(std::memory_order_relaxed)) {
-    conditions += "keys: those of a trusted issuer were not fetched yet\n";
-    is_ready = false;
-  }
-  if (process.is_store_down()) {
-    // Until it was read once it is not known what was revoked.
-    const bool was_up = process.store_health->was_up();
-    const bool fails = !was_up || on_outage.readyz == config::OutageReadyz::fail;
-    conditions += "store: down (" + process.store_health->trouble() + ")\n";
-    is_ready = is_ready && !fails;
-  }
-  if (is_ready) conditions.insert(0, "ok\n");
-  return text(is_ready ? 200 : 503, std::move(conditions));
-}
-
 net::Task<void> wait_for(const net::Executor& executor, std::chrono::milliseconds time) {
   net::Timer timer(executor, time);
   co_await timer.async_wait(net::as_result);
 }
 
 }  // namespace
+
+Readiness readiness(const ProcessState& process, const config::OnOutage& on_outage) {
+  Readiness found;
+  if (process.draining.load(std::memory_order_relaxed)) {
+    found = {false, "draining: shutting down\n"};
+  }
+  if (process.keys_missing.load(std::memory_order_relaxed)) {
+    found.is_ready = false;
+    found.conditions += "keys: those of a trusted issuer were not fetched yet\n";
+  }
+  if (process.is_store_down()) {
+    // Until it was read once it is not known what was revoked.
+    const bool was_up = process.store_health->was_up();
+    if (!was_up || on_outage.readyz == config::OutageReadyz::fail) found.is_ready = false;
+    found.conditions += "store: down (" + process.store_health->trouble() + ")\n";
+  }
+  if (found.is_ready) found.conditions.insert(0, "ok\n");
+  return found;
+}
 
 net::Task<Reply> answer_health(WorkerState& worker, const Exchange& exchange) {
   const http::RequestHead& head = exchange.request;
@@ -53,7 +49,8 @@ net::Task<Reply> answer_health(WorkerState& worker, const Exchange& exchange) {
   }
   if (head.path == "/livez") co_return text(200, "ok\n");
   if (head.path == "/readyz") {
-    co_return answer_readyz(worker.process, exchange.local->runtime->config.on_outage);
+    Readiness found = readiness(worker.process, exchange.local->runtime->config.on_outage);
+    co_return text(found.is_ready ? 200 : 503, std::move(found.conditions));
   }
   if (head.path == "/metrics") {
     Reply reply = text(200, worker.process.metrics.text());

@@ -13,6 +13,12 @@
 
 namespace proxy {
 
+struct Readiness {
+  bool is_ready = true;
+  std::string conditions;  // one a line; the store's own words are for operators, without secrets
+};
+[[nodiscard]] Readiness readiness(const ProcessState& process, const config::OnOutage& on_outage);
+
 [[nodiscard]] net::Task<Reply> answer_health(WorkerState& worker, const Exchange& exchange);
 
 }  // namespace proxy

@@ -460,7 +460,15 @@ std::vector<auth::Algorithm> algorithms_of(const config::Key& key,
 
 Compiled compile(const config::Config& config, const Runtime* previous,
                  std::shared_ptr<const auth::Users> given_users, const KeySetTexts* key_sets) {
-  return Compiler(config, previous, key_sets).run(std::move(given_users));
+  try {
+    return Compiler(config, previous, key_sets).run(std::move(given_users));
+  } catch (const std::exception& error) {
+    // A reload must not end what is running.
+    Compiled failed;
+    failed.problems.push_back(
+        {config.file, {}, "", std::string("could not be put into force: ") + error.what()});
+    return failed;
+  }
 }
 
 }  // namespace proxy

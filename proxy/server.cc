@@ -11,14 +11,16 @@
 
 #include "config/load.h"
 #include "proxy/machine.h"
+#include "proxy/net/keep_running.h"
 #include "proxy/net/timer.h"
+#include "proxy/net/until_memory.h"
 #include "proxy/store/snapshot.h"
 
 namespace proxy {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr std::chrono::milliseconds watch_interval{1'000};
+constexpr std::chrono::milliseconds watch_interval{500};
 constexpr std::chrono::milliseconds drain_check{20};
 // After the cut-off, how long the cut connections may take to end.
 constexpr std::chrono::milliseconds cut_time{1'000};
@@ -43,12 +45,11 @@ Server::~Server() = default;
 int Server::run() {
   if (!start()) return 1;
   start_workers();
-  const auto ignore = [](std::exception_ptr) {};
-  boost::asio::co_spawn(control_->loop(), watch_signals(), ignore);
-  boost::asio::co_spawn(control_->loop(), watch_users_file(), ignore);
-  boost::asio::co_spawn(control_->loop(), watch_files(), ignore);
-  boost::asio::co_spawn(control_->loop(), watch_certificates(), ignore);
-  boost::asio::co_spawn(control_->loop(), export_spans(), ignore);
+  keep_running(&Server::watch_signals);
+  keep_running(&Server::watch_users_file);
+  keep_running(&Server::watch_files);
+  keep_running(&Server::watch_certificates);
+  keep_running(&Server::export_spans);
   const auto tell = [this](const UpstreamWatch::Task& task) {
     for (const auto& worker : workers_) {
       worker->post([&state = worker->state(), task] { task(state); });
@@ -62,10 +63,27 @@ int Server::run() {
   };
   key_sets_ = std::make_unique<KeySets>(control_->state(), use);
   key_sets_->follow(runtime_->config);
-  boost::asio::co_spawn(control_->loop(), key_sets_->run(), ignore);
+  net::keep_running(control_->state().executor, [this] { return key_sets_->run(); },
+                    [this](std::exception_ptr failure) { report(failure); });
   control_->run();
   finish();
   return 0;
+}
+
+void Server::keep_running(net::Task<void> (Server::*loop)()) {
+  net::keep_running(control_->state().executor, [this, loop] { return (this->*loop)(); },
+                    [this](std::exception_ptr failure) { report(failure); });
+}
+
+void Server::report(std::exception_ptr failure) noexcept {
+  try {
+    std::rethrow_exception(std::move(failure));
+  } catch (const std::exception& error) {
+    net::until_memory([&] {
+      log().write(Level::error, "a background task failed and begins anew",
+                  {{"reason", error.what()}});
+    });
+  }
 }
 
 bool Server::start() {
@@ -197,7 +215,10 @@ net::Task<void> Server::watch_signals() {
       std::_Exit(1);
     } else {
       draining_ = true;
-      boost::asio::co_spawn(control_->loop(), drain(), [](std::exception_ptr) {});
+      // What cannot be drained for lack of memory is cut: the end was asked for.
+      boost::asio::co_spawn(control_->loop(), drain(), [this](std::exception_ptr failure) {
+        if (failure) control_->stop();
+      });
     }
   }
 }
@@ -347,20 +368,24 @@ net::Task<void> Server::watch_certificates() {
   }
 }
 
+// A file that is being written is not taken for one in which users are missing: it counts once it
+// has stayed the same from one look to the next.
 net::Task<void> Server::watch_users_file() {
   net::Timer timer(control_->state().executor);
   FileStamp known = stamp_of(runtime_->config.users.file);
+  FileStamp seen = known;
   std::string file = runtime_->config.users.file;
   for (;;) {
     timer.expires_after(watch_interval);
     co_await timer.async_wait(net::as_result);
     if (runtime_->config.users.file != file) {
       file = runtime_->config.users.file;
-      known = stamp_of(file);
+      known = seen = stamp_of(file);
       continue;
     }
     const FileStamp now = stamp_of(file);
-    if (now == known) continue;
+    const bool is_settled = now == std::exchange(seen, now);
+    if (now == known || !is_settled) continue;
     known = now;
     if (runtime_->config.watch) continue;  // watch_files() sees it as well
     note_reload(install(compile(runtime_->config, runtime_.get(), options_.users),

@@ -58,6 +58,7 @@ class Server {
   void start_workers();
   void finish();
 
+  void keep_running(net::Task<void> (Server::*loop)());
   net::Task<void> watch_signals();
   net::Task<void> watch_users_file();
   net::Task<void> watch_certificates();
@@ -74,6 +75,7 @@ class Server {
   void note_reload(bool succeeded);
   void collect(Scrape& scrape) const;
   void report(const std::vector<config::Problem>& problems, Level level, std::string_view what);
+  void report(std::exception_ptr failure) noexcept;
   [[nodiscard]] Log& log() { return control_->state().log; }
 
   ServerOptions options_;

@@ -6,6 +6,7 @@
 #include "auth/pem_facts.h"
 #include "config/load.h"
 #include "config/secret.h"
+#include "proxy/health.h"
 
 namespace proxy {
 namespace {
@@ -42,11 +43,7 @@ void Server::note_reload(bool succeeded) {
 
 void Server::collect(Scrape& scrape) const {
   scrape.set(Metric::build_info, 1, GATEHOUSE_VERSION, "GCC " __VERSION__);
-  const bool is_unready_store =
-      process_.is_store_down() &&
-      (!process_.store_health->was_up() ||
-       runtime_->config.on_outage.readyz == config::OutageReadyz::fail);
-  scrape.set(Metric::ready, process_.draining.load() || is_unready_store ? 0 : 1);
+  scrape.set(Metric::ready, readiness(process_, runtime_->config.on_outage).is_ready ? 1 : 0);
   scrape.set(Metric::workers, static_cast<double>(workers_.size()));
   scrape.set(Metric::connections, process_.connections.load());
   scrape.set(Metric::requests_in_flight, 0);

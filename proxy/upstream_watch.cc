@@ -5,6 +5,7 @@
 #include <boost/asio/co_spawn.hpp>
 
 #include "proxy/fetch.h"
+#include "proxy/net/keep_running.h"
 #include "proxy/net/timer.h"
 
 namespace proxy {
@@ -43,7 +44,8 @@ net::Task<void> pass_time(const net::Executor& executor, milliseconds time) {
   co_await timer.async_wait(net::as_result);
 }
 
-void ignore(std::exception_ptr) {}
+// For lack of memory; the next round is as good as this one.
+void again(std::exception_ptr) {}
 
 }  // namespace
 
@@ -70,7 +72,8 @@ void UpstreamWatch::begin() {
         addresses_[endpoint->host] = found->second;
         publish_addresses(place, e, found->second);
       }
-      boost::asio::co_spawn(control_.executor, follow_name(place, e), ignore);
+      net::keep_running(control_.executor, [this, place, e] { return follow_name(place, e); },
+                        again);
     }
     check_new_targets(place);
   }
@@ -141,7 +144,8 @@ void UpstreamWatch::check_new_targets(const Place& place) {
     if (std::find(checked_.begin(), checked_.end(), target) != checked_.end()) continue;
     checked_.push_back(target);
     if (unhealthy_.contains(key_of(place, target->name))) publish_health(place, *target, false);
-    boost::asio::co_spawn(control_.executor, check_target(place, target), ignore);
+    net::keep_running(control_.executor, [this, place, target] { return check_target(place, target); },
+                      again);
   }
 }
 

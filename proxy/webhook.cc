@@ -60,7 +60,10 @@ void Webhook::raise(const store::Revocation& theft) {
   queue_.push_back(alarm_body(theft));
   if (is_sending_) return;
   is_sending_ = true;
-  boost::asio::co_spawn(executor_, send_all(), [](std::exception_ptr) {});
+  boost::asio::co_spawn(executor_, send_all(), [this](std::exception_ptr failure) {
+    is_sending_ = false;
+    if (failure) count(Metric::alerts, "failed");
+  });
 }
 
 net::Task<void> Webhook::send_all() {
@@ -76,7 +79,6 @@ net::Task<void> Webhook::send_all() {
     }
     count(Metric::alerts, is_sent ? "sent" : "failed");
   }
-  is_sending_ = false;
 }
 
 net::Task<bool> Webhook::send(const std::string& body) {

@@ -169,6 +169,22 @@ def test_a_missing_key_file_changes_nothing(start, keys):
     assert gate.get("/x", tokens.bearer()).status == 200
 
 
+def test_what_cannot_be_put_into_force_neither_ends_nor_deafens_the_process(start, keys):
+    """The id of a refresh key is part of each token; a reload that is refused may be mended."""
+    backend = start.backend()
+    gate = start(backend)
+    tokens = gate.login()
+    long = [{"kid": "r" * 33, "secret_file": str(keys.refresh)}]
+    gate.write_config(start.config(backend, {"tokens": {"refresh": {"keys": long}}}))
+    gate.signal(signal.SIGHUP)
+    gate.wait_for_log("must be 1 to 32 printable")
+    gate.write_config(start.config(backend, {"routes": [{"path": "/open/**", "access": "public"}]}))
+    gate.signal(signal.SIGHUP)
+    gate.wait_for(lambda: gate.get("/open/x").status == 200, "the new routes")
+    assert gate.refresh(tokens.refresh).status == 200
+    gate.stop()
+
+
 def test_keys_rotate_by_reload(start, keys):
     """The new key signs; the old one goes on verifying until its tokens are gone."""
     backend = start.backend()
@@ -238,6 +254,22 @@ def test_changed_users_file_is_picked_up(start):
     assert gate.try_login("alice").status == 200
     gate.write_users(USERS)
     gate.wait_for(lambda: gate.try_login("frank").status == 401, "his leaving")
+
+
+def test_a_users_file_that_is_being_written_ends_nobodys_session(start):
+    """Half of it, seen between two looks, is not a file in which the other half was removed."""
+    gate = start(start.backend())
+    bob = gate.login("bob")
+    file = gate.directory / "users.yaml"
+    whole = file.read_text()
+    for end in range(1, 40):
+        cut = whole[:whole.index("bob")].rfind("- ") if end % 2 else len(whole)
+        file.write_text(whole[:cut] + "#" * end + "\n")
+        time.sleep(0.1)  # a slow writer: never the same for two looks
+    file.write_text(whole)
+    gate.write_users([*USERS, {"username": "frank", "password_hash": PASSWORD_HASH}])
+    gate.wait_for(lambda: gate.try_login("frank").status == 200, "the last state")
+    assert gate.refresh(bob.refresh).status == 200
 
 
 def test_disabling_a_user_ends_the_sessions(start):
