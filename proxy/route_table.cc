@@ -210,7 +210,8 @@ RouteMatch RouteTable::match(std::string_view host, std::string_view path,
 std::string RouteTable::allowed_methods(std::string_view host, std::string_view path) const {
   std::uint32_t mask = 0;
   for (std::size_t i = 0; i < routes_.size() && mask == 0; ++i) {
-    if (!matches_host(routes_[i], host) || !matches_path(routes_[i].segments, path, Spelling::loose)) continue;
+    if (!matches_host(routes_[i], host)) continue;
+    if (!matches_path(routes_[i].segments, path, Spelling::loose)) continue;
     for (std::size_t j = i; j < routes_.size() && is_same_place(routes_[i], routes_[j]); ++j) {
       mask |= routes_[j].methods == 0 ? default_methods : routes_[j].methods;
     }

@@ -144,8 +144,8 @@ void UpstreamWatch::check_new_targets(const Place& place) {
     if (std::find(checked_.begin(), checked_.end(), target) != checked_.end()) continue;
     checked_.push_back(target);
     if (unhealthy_.contains(key_of(place, target->name))) publish_health(place, *target, false);
-    net::keep_running(control_.executor, [this, place, target] { return check_target(place, target); },
-                      again);
+    const auto check = [this, place, target] { return check_target(place, target); };
+    net::keep_running(control_.executor, check, again);
   }
 }
 

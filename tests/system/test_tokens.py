@@ -123,7 +123,8 @@ def test_a_duplicate_claim_is_refused(gate, backend):
 
 
 LEGAL_CLAIMS = {
-    "aud list": lambda now: {"aud": ["other", "app"]}, "aud list of one": lambda now: {"aud": ["app"]},
+    "aud list": lambda now: {"aud": ["other", "app"]},
+    "aud list of one": lambda now: {"aud": ["app"]},
     "exp fraction": lambda now: {"exp": now + 300.5},
     "nbf leeway": lambda now: {"nbf": now + 10}, "iat leeway": lambda now: {"iat": now + 10},
 }
