@@ -180,7 +180,8 @@ void Route::rewrite_path(std::string_view path, std::string& out) const {
 }
 
 const Route* RouteTable::for_method(std::size_t place, http::Method method) const {
-  for (std::size_t i = place; i < routes_.size() && is_same_place(routes_[i], routes_[place]); ++i) {
+  const Route& first = routes_[place];
+  for (std::size_t i = place; i < routes_.size() && is_same_place(routes_[i], first); ++i) {
     if (takes(routes_[i], method)) return &routes_[i];
   }
   return nullptr;
