@@ -53,7 +53,10 @@ bool matches_path(const std::vector<std::string>& segments, std::string_view pat
   bool more = true;  // whether the path has another segment
   for (const std::string& segment : segments) {
     if (segment == "**") return true;  // the rest, and also nothing: /assets/** is also /assets
-    if (!more) return spelling == Spelling::loose && segment.empty() && &segment == &segments.back();
+    if (!more) {
+      const bool is_last_slash = segment.empty() && &segment == &segments.back();
+      return is_last_slash && spelling == Spelling::loose;
+    }
     const auto slash = path.find('/');
     const auto part = path.substr(0, slash);
     if (segment == "*" ? part.empty() : !is_spelled(segment, part, spelling)) return false;
