@@ -182,6 +182,7 @@ void Upstream::set_addresses(std::size_t endpoint, const std::vector<std::string
       drop_idle(*target, target->idle.size());
     }
     std::erase_if(targets_, is_over);
+    if (next_ >= targets_.size()) next_ = 0;
   }
   for (auto address = addresses.begin(); address != end; ++address) {
     const bool is_known =

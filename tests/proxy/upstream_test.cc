@@ -244,6 +244,15 @@ TEST_F(UpstreamTest, ANameHasAsManyEndpointsAsAddresses) {
   EXPECT_NE(take(), 0);
 }
 
+TEST_F(UpstreamTest, TheTurnIsNobodysWhoIsGone) {
+  config_.endpoints = {"http://app.internal:80"};
+  start();
+  upstream_->set_addresses(0, {"10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"});
+  for (const int expected : {1, 2, 3}) EXPECT_EQ(take(), expected);
+  upstream_->set_addresses(0, {"10.0.0.2"});
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(take(), 2);
+}
+
 TEST_F(UpstreamTest, ANameServerCannotMakeTheListEndless) {
   config_.endpoints = {"http://app.internal:80"};
   start();
