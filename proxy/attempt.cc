@@ -138,7 +138,7 @@ Failure Attempt::prepare_request(net::Pieces& pieces) {
     if (limit != 0 && exchange_.request_body.bytes() > limit) {
       return Failure::request_body_too_large;
     }
-    body_taken_ = true;
+    body_sent_ += first.data.size();
     request_framer_.add(first.data, first.end, pieces);
   }
   request_sent_ = exchange_.request_body.at_end();
@@ -161,7 +161,7 @@ net::Task<void> Attempt::upload_rest() {
       upload_failure_ = Failure::request_body_too_large;
       break;
     }
-    body_taken_ = true;
+    body_sent_ += piece.data.size();
     net::Pieces pieces;
     request_framer_.add(piece.data, piece.end, pieces);
     const auto error = co_await stream().write_all(pieces, upstream_.config().stream_idle_timeout);
@@ -370,7 +370,8 @@ net::Task<Failure> Attempt::switch_protocols() {
 // provably over on both sides (SECURITY P13, D28).
 void Attempt::settle() {
   const http::ResponseHead& response = exchange_.response;
-  const bool clean = request_sent_ && !upload_stopped_ && response.keep_alive &&
+  const bool clean = request_sent_ && body_sent_ == exchange_.request_body.bytes() &&
+                     !upload_stopped_ && response.keep_alive &&
                      exchange_.response_body.at_end() && exchange_.response_body.rest().empty() &&
                      response.body.kind != BodyKind::until_close && response.status != 101;
   if (!clean) {
@@ -408,6 +409,10 @@ net::Task<Failure> Attempt::ask(Plan& plan) {
     if (error) co_return upstream_failure(error);
   }
   if (!request_sent_) {
+    if (connection_.awaits_continue(exchange_)) {
+      const bool written = co_await connection_.send_continue();
+      if (!written) co_return Failure::client_closed;
+    }
     upload_.emplace(worker_.executor);
     upload_->start(upload_rest());
   }
@@ -418,7 +423,7 @@ net::Task<Failure> Attempt::ask(Plan& plan) {
     if (failure != Failure::none) co_return failure;
     failure = co_await read_head();
   }
-  if (failure != Failure::none || plan.is_last || body_taken_) co_return failure;
+  if (failure != Failure::none || plan.is_last || body_taken()) co_return failure;
   const int status = exchange_.response.status;
   const RetryRule& rule = exchange_.decision.route->retry;
   const bool wanted = status >= 500 && status < 600 &&

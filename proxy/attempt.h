@@ -33,10 +33,10 @@ class Attempt {
   // A reused connection broke before the first byte of an answer, and nothing of a body had been
   // sent: the one failure that is always tried again where the method allows it (SECURITY P15).
   [[nodiscard]] bool was_stale(Failure failure) const {
-    return failure == Failure::upstream_closed && reused_ && !got_bytes_ && !body_taken_;
+    return failure == Failure::upstream_closed && reused_ && !got_bytes_ && !body_taken();
   }
   // Whether the client and the application have seen nothing that forbids another try.
-  [[nodiscard]] bool is_repeatable() const { return !answer_started_ && !body_taken_; }
+  [[nodiscard]] bool is_repeatable() const { return !answer_started_ && !body_taken(); }
   [[nodiscard]] bool answer_started() const { return answer_started_; }
   // With the session's end, and so that the client sees an end and no cut.
   [[nodiscard]] bool answer_ended() const { return answer_ended_; }
@@ -44,6 +44,9 @@ class Attempt {
  private:
   bool take_pinned();
   net::Task<Failure> obtain_connection(Plan& plan, Upstream::Step step);
+  // Whether a byte of the request's body was taken from the client: it cannot be had again, whether
+  // it has gone out or not.
+  [[nodiscard]] bool body_taken() const { return exchange_.request_body.bytes() != 0; }
   void note_outcome(Failure failure);
   Failure prepare_request(net::Pieces& pieces);
   net::Task<void> upload_rest();
@@ -75,7 +78,7 @@ class Attempt {
   Failure upload_failure_ = Failure::none;
   bool reused_ = false;
   bool got_bytes_ = false;       // of an answer
-  bool body_taken_ = false;      // a byte of the request's body has gone out
+  std::uint64_t body_sent_ = 0;  // bytes of the request's body that this try has framed
   bool request_sent_ = false;    // completely
   bool answer_started_ = false;  // towards the client
   bool answer_ended_ = false;

@@ -133,18 +133,13 @@ net::Task<Connection::HeadResult> Connection::read_head(std::unique_ptr<Exchange
   co_return HeadResult::complete;
 }
 
+net::Task<bool> Connection::send_continue() {
+  continued_ = true;
+  const net::Pieces interim("HTTP/1.1 100 Continue\r\n\r\n");
+  co_return co_await write(interim);
+}
+
 net::Task<BodyPiece> Connection::read_body(Exchange& exchange) {
-  if (exchange.request.expects_continue && !continued_ && !exchange.request_body.has_started()) {
-    continued_ = true;
-    const net::Pieces interim("HTTP/1.1 100 Continue\r\n\r\n");
-    const bool written = co_await write(interim);
-    if (!written) {
-      BodyPiece piece;
-      piece.outcome = BodyPiece::Outcome::failed;
-      piece.error = boost::asio::error::make_error_code(boost::asio::error::broken_pipe);
-      co_return piece;
-    }
-  }
   const auto timeout = exchange.local->runtime->config.timeouts.request_body;
   const std::int64_t began = worker_.wheel.now_tick();
   BodyPiece piece = co_await exchange.request_body.next(timeout);
@@ -176,6 +171,14 @@ net::Task<Connection::WholeBody> Connection::read_whole_body(Exchange& exchange,
   }
   http::Buffer& whole = exchange.relay_down;  // free: nothing is forwarded for our own endpoints
   whole.clear();
+  if (awaits_continue(exchange)) {
+    const bool written = co_await send_continue();
+    if (!written) {
+      result.status = 400;
+      close_ = true;
+      co_return result;
+    }
+  }
   while (!exchange.request_body.at_end()) {
     const BodyPiece piece = co_await read_body(exchange);
     if (piece.outcome != BodyPiece::Outcome::data) {

@@ -47,7 +47,14 @@ class Connection : public ConnectionHook {
   [[nodiscard]] net::Task<HeadResult> read_head(std::unique_ptr<Exchange>& exchange);
   [[nodiscard]] http::ParseError parse_error() const { return parse_error_; }
 
-  // The next piece of the request's body; sends 100 Continue first where the client waits for it.
+  // Whether the client waits to be told that its body is wanted, and telling it; false: it is gone.
+  // By whoever writes to the client, before the body is read by somebody else.
+  [[nodiscard]] bool awaits_continue(const Exchange& exchange) const {
+    return exchange.request.expects_continue && !continued_ &&
+           !exchange.request_body.has_started() && !exchange.request_body.at_end();
+  }
+  [[nodiscard]] net::Task<bool> send_continue();
+  // The next piece of the request's body.
   [[nodiscard]] net::Task<BodyPiece> read_body(Exchange& exchange);
   // The whole body of one of our endpoints. false: over `bytes_max`, malformed or cut; `status`
   // says what to answer.

@@ -9,6 +9,8 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <cerrno>
+#include <cstdio>
+#include <cstdlib>
 #include <system_error>
 
 namespace proxy::net {
@@ -52,6 +54,16 @@ void Waiter::complete(error_code error) {
   poller_.due_.push_back(*this);
 }
 
+void Waiter::cancel() {
+  complete(aborted());
+  if (state_ == State::due) error_ = aborted();
+}
+
+void Waiter::end_process() {
+  std::fputs("gatehouse: two coroutines wait on one waiter\n", stderr);
+  std::abort();
+}
+
 void Watched::watch(int descriptor) {
   unwatch();
   epoll_event event{};
@@ -69,8 +81,8 @@ void Watched::unwatch() {
   ::epoll_ctl(poller_.epoll_, EPOLL_CTL_DEL, descriptor_, nullptr);
   descriptor_ = -1;
   readable = writable = ended = false;
-  reader.complete(aborted());
-  writer.complete(aborted());
+  reader.cancel();
+  writer.cancel();
 }
 
 void Watched::update(std::uint32_t events) {

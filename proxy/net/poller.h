@@ -48,11 +48,15 @@ class Waiter : public boost::intrusive::list_base_hook<
   }
   // The first one counts; nothing happens when nobody waits.
   void complete(boost::system::error_code error);
+  // Whoever waits gets operation_aborted, even where it was just about to hear something else:
+  // what it waited for is still there, and after a cancel nobody may go and take it.
+  void cancel();
 
   // What async_wait() does with its handler; for operations that are made of a wait.
   template <class Handler>
   void hold(Handler handler) {
     static_assert(sizeof(Handler) <= sizeof storage_ && alignof(Handler) <= alignof(void*));
+    if (state_ != State::idle) [[unlikely]] end_process();
     ::new (static_cast<void*>(storage_.data())) Handler(std::move(handler));
     // Moved out first: the coroutine may destroy this object, or wait on it again.
     release_ = [](Waiter& self, bool resumes) {
@@ -68,6 +72,8 @@ class Waiter : public boost::intrusive::list_base_hook<
   friend class Poller;
   enum class State : std::uint8_t { idle, waiting, due };
   void begin();
+  // Two coroutines on one waiter: the first would be lost, and the list with it.
+  [[noreturn]] static void end_process();
 
   Poller& poller_;
   alignas(void*) std::array<std::byte, 4 * sizeof(void*)> storage_;

@@ -225,11 +225,11 @@ Task<error_code> Stream::secure(std::unique_ptr<TlsSession> session,
   }
 }
 
-void Stream::cancel_read() { watched_.reader.complete(aborted()); }
+void Stream::cancel_read() { watched_.reader.cancel(); }
 
 void Stream::cancel() {
   cancel_read();
-  watched_.writer.complete(aborted());
+  watched_.writer.cancel();
 }
 
 bool Stream::peer_closed() {

@@ -28,7 +28,7 @@ class Timer final : private Deadline {
   // Whoever waits gets operation_aborted.
   void cancel() {
     Deadline::cancel();
-    waiter_.complete(boost::asio::error::make_error_code(boost::asio::error::operation_aborted));
+    waiter_.cancel();
   }
   // Completes at once when the time has passed, or was never set.
   template <class Token>

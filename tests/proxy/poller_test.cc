@@ -83,6 +83,11 @@ Task<void> destroy_other(Stream& stream, std::unique_ptr<Stream>& other,
   other.reset();
 }
 
+Task<void> cancel_other(Stream& stream, Stream& other) {
+  co_await stream.wait_readable(10s);
+  other.cancel_read();
+}
+
 Task<void> do_nothing() { co_return; }
 
 Task<void> join_child(Executor executor, bool& done) {
@@ -263,6 +268,35 @@ TEST_F(PollerTest, WhoeverIsResumedMayDestroyAStreamThatIsReadyToo) {
   EXPECT_TRUE(readable);
   EXPECT_FALSE(idle);
   ::close(pair[0]);
+}
+
+// Whoever gives a stream up may rely on it that nobody takes another byte from it.
+TEST_F(PollerTest, ACancelReachesWhoWasJustAboutToRead) {
+  std::array<int, 2> pair{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair.data()), 0);
+  Stream other(loop_.get_executor(), wheel_, AF_UNIX, pair[1]);
+  std::array<char, 8> room{};
+  std::optional<IoResult> got;
+  spawn(cancel_other(*stream_, other));
+  spawn(read_once(other, room, got));
+  poller().poll();
+  send("x");
+  ASSERT_EQ(::send(pair[0], "y", 1, MSG_NOSIGNAL), 1);
+  poller().poll();
+  ASSERT_TRUE(got);
+  EXPECT_EQ(got->error, boost::asio::error::operation_aborted);
+  EXPECT_EQ(got->bytes, 0U);
+  EXPECT_EQ(other.read_now(room).bytes, 1U) << "what came is still there";
+  ::close(pair[0]);
+}
+
+TEST_F(PollerTest, TwoReadersOfOneStreamEndTheProcess) {
+  std::optional<error_code> first;
+  std::optional<error_code> second;
+  spawn(wait_once(*stream_, first));
+  poller().poll();
+  spawn(wait_once(*stream_, second));
+  EXPECT_DEATH(poller().poll(), "two coroutines wait on one waiter");
 }
 
 TEST_F(PollerTest, TasksOfOtherThreadsRunOnTheLoopAtOnce) {
