@@ -62,6 +62,54 @@ prepare_containers() {
     skip "podman cannot run a container here: $(tail -n 1 "$log")"
 }
 
+# The same where the images are made of programs that are there already: they have no base.
+prepare_for_prebuilt() {
+  local command code log=build/containers/prepare.log
+  mkdir -p build/containers
+  scripts/setup containers || skip "podman and what it needs could not be installed"
+  for command in podman runc unshare ip; do
+    command -v "$command" > /dev/null || skip "$command is not installed"
+  done
+  unshare --net ip link set lo up 2> "$log" ||
+    skip "a network of its own for the test is not to be had: $(tail -n 1 "$log")"
+  build_prebuilt "$APPLICATION_IMAGE" examples/legacy-app/Dockerfile \
+    "$1/examples/legacy-app/legacy-app" > "$log" 2>&1 ||
+    skip "podman cannot build an image here: $(tail -n 1 "$log")"
+  # The program says how it is used and ends with 2; codes from 125 on are podman's own.
+  code=0
+  "$podman" run --rm --network host --memory 64m "$APPLICATION_IMAGE" --help > "$log" 2>&1 || code=$?
+  [ "$code" -lt 125 ] || skip "podman cannot run a container here: $(tail -n 1 "$log")"
+}
+
+# build_prebuilt NAME DOCKERFILE PROGRAM: the last stage of the Dockerfile over the file system that
+# its build stage would lay out.
+build_prebuilt() {
+  local root log begin=$SECONDS
+  root=build/containers/root-$(basename "$3")
+  log=build/containers/prebuilt-${2//[^A-Za-z0-9]/-}.log
+  rm -rf "$root" "$root.bin"
+  mkdir -p "$root.bin"
+  {
+    strip --strip-all -o "$root.bin/$(basename "$3")" "$3" &&
+      scripts/image-root "$root.bin/$(basename "$3")" "$root" &&
+      awk '/^FROM /{text = ""; $0 = "FROM scratch"} /^COPY --from=build /{$0 = "COPY . /"}
+           {text = text $0 "\n"} END {printf "%s", text}' "$2" > "$root.Dockerfile" &&
+      "$podman" build --network host --format docker --build-arg \
+        REVISION="$(git rev-parse HEAD 2> /dev/null || echo unknown)" \
+        --tag "$1" --file "$root.Dockerfile" "$root"
+  } > "$log" 2>&1 || { tail -n 20 "$log"; return 1; }
+  echo "$stage: made $1 of a program that was there, in $((SECONDS - begin)) s"
+}
+
+# make_images [BUILD_DIRECTORY]: as the Dockerfiles say, or of what was built in that directory.
+make_images() {
+  if [ -z "${1:-}" ]; then
+    prepare_containers && build_images
+  else
+    prepare_for_prebuilt "$1" && build_prebuilt "$GATEHOUSE_IMAGE" Dockerfile "$1/proxy/gatehouse"
+  fi
+}
+
 # build_image NAME DOCKERFILE: layers that are there already are not made again.
 build_image() {
   local log=build/containers/build-${2//[^A-Za-z0-9]/-}.log begin=$SECONDS

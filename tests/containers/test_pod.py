@@ -1,9 +1,10 @@
-"""The example's pod, as the chart renders it, run with podman in a network of its own: log in
-through it, read what the probes read, and end it under load with nothing lost.
+"""The pods that the chart renders (the example's, and Gatehouse in one of its own), run with podman
+in a network of their own: log in through it, read what the probes read, and end it under load with nothing lost.
 
 Podman is no kubelet, so the tests do three of its jobs: they start a native sidecar before the
 application and end it afterwards, they ask the probes, and they call preStop before SIGTERM."""
 
+import json
 import sys
 import threading
 import time
@@ -14,7 +15,7 @@ import yaml
 from conftest import ROOT, SLOW, wait_for
 
 sys.path.insert(0, str(ROOT / "tests/chart"))
-from rendering import EXAMPLE, decoded, example_with_dependency, find, objects, template
+from rendering import CHART, EXAMPLE, decoded, example_with_dependency, find, objects, template
 from support.client import ProtocolError
 from site_client import (APPLICATION, HEALTH, LISTENER, USER, bearer, log_in, refresh_cookie,
                          request, status, user_seen)
@@ -28,7 +29,7 @@ def keys_and_users(chart):
         yield {**secret, "metadata": {"name": f"legacy-app-{kind}"}}
 
 
-    """The same files to a pod; podman 4.3 mounts a Secret's base64, not what it stands for."""
+def as_config_map(secret):
     """The same files to a pod; podman 4.3 mounts a Secret's base64 and not what it stands for."""
     return {"apiVersion": "v1", "kind": "ConfigMap", "data": decoded(secret),
             "metadata": {"name": secret["metadata"]["name"]}}
@@ -53,23 +54,21 @@ def playable(documents):
 
 
 class Pod:
-    """A running pod of the example."""
+    """A running pod of a render."""
 
-    def __init__(self, podman, chart, values, more=()):
-        self.podman = podman
-        self.documents = objects(template("helm4", chart, "-f", values, "--set",
-                                          "gatehouse.config.drain.delay=3s"))
+    def __init__(self, podman, documents, more=(), name="shop"):
+        self.podman, self.documents = podman, documents
         self.spec = find(self.documents, "Deployment")["spec"]["template"]["spec"]
         self.native = "initContainers" in self.spec
         sidecar = self.spec["initContainers" if self.native else "containers"][0]
         self.probes = {name: sidecar[name]["httpGet"]["path"]
                        for name in ("startupProbe", "livenessProbe", "readinessProbe")}
-        self.pre_stop = self.spec["containers"][-1]["lifecycle"]["preStop"]["httpGet"]
         copies = objects(yaml.safe_dump_all([*more, *self.documents]))
         text = yaml.safe_dump_all(playable(copies))
         podman("play", "kube", "--network", "host", "-", input=text)
-        podman.pods.append("shop-pod-0")
-        self.sidecar, self.application = "shop-pod-0-gatehouse", "shop-pod-0-app"
+        self.name = f"{name}-pod-0"
+        podman.pods.append(self.name)
+        self.sidecar, self.application = f"{self.name}-gatehouse", f"{self.name}-app"
         try:
             wait_for(lambda: status(HEALTH, self.probes["startupProbe"]) == 200, "startup")
             wait_for(lambda: status(APPLICATION, "/") == 200, "the application")
@@ -85,10 +84,13 @@ class Pod:
 
     def terminate(self):
         """What a kubelet does when the pod is deleted."""
+        if len(self.spec["containers"]) == 1 and not self.native:
+            self.signal(self.sidecar)
+            return
         if not self.native:  # at once with the application's hook, as containers end side by side
             threading.Thread(target=self.signal, args=[self.sidecar]).start()
-        port = self.pre_stop["port"]
-        answer = request(("127.0.0.1", port), "GET", self.pre_stop["path"], timeout=20 * SLOW)
+        hook = self.spec["containers"][-1]["lifecycle"]["preStop"]["httpGet"]
+        answer = request(("127.0.0.1", hook["port"]), "GET", hook["path"], timeout=20 * SLOW)
         assert answer.status == 200
         self.signal(self.application)
         if self.native:
@@ -96,7 +98,7 @@ class Pod:
             self.signal(self.sidecar)
 
     def remove(self):
-        self.podman("pod", "rm", "-f", "-t", "0", "shop-pod-0", check=False)
+        self.podman("pod", "rm", "-f", "-t", "0", self.name, check=False)
         for volume in self.podman("volume", "ls", "-q").split():
             self.podman("volume", "rm", "-f", volume)
 
@@ -106,11 +108,38 @@ def chart(tmp_path_factory):
     return example_with_dependency(tmp_path_factory.mktemp("example"))
 
 
-@pytest.fixture(params=["native", "classic"])
+class Deployment(Pod):
+    """Gatehouse in a pod of its own, in front of an application that has none of it."""
+
+    def __init__(self, podman):
+        user, = yaml.safe_load((EXAMPLE / "ci/classic-values.yaml").read_text())[
+            "gatehouse"]["users"]["list"]
+        values = {"image": {"repository": "localhost/gatehouse", "tag": "test",
+                            "pullPolicy": "Never"},
+                  "keys": {"create": True}, "users": {"list": [user]},
+                  "config": {"upstreams": {"app": {"endpoints": ["http://127.0.0.1:3000"]}},
+                             "routes": [{"path": "/assets/**", "access": "public"}],
+                             "drain": {"delay": "3s"}}}
+        self.backend = podman.run(podman.application_image)
+        documents = objects(template("helm4", CHART, "--set-json", "global={}", *[
+            part for key, value in values.items()
+            for part in ("--set-json", f"{key}={json.dumps(value)}")]))
+        super().__init__(podman, documents, name="shop-gatehouse")
+
+    def remove(self):
+        super().remove()
+        self.podman("rm", "-f", "-t", "0", self.backend, check=False)
+
+
+@pytest.fixture(params=["native", "classic", "deployment"])
 def pod(podman, chart, request):
-    values = EXAMPLE / f"ci/{request.param}-values.yaml"
-    more = list(keys_and_users(chart)) if request.param == "native" else []
-    running = Pod(podman, chart, values, more)
+    if request.param == "deployment":
+        running = Deployment(podman)
+    else:
+        more = list(keys_and_users(chart)) if request.param == "native" else []
+        values = EXAMPLE / f"ci/{request.param}-values.yaml"
+        running = Pod(podman, objects(template("helm4", chart, "-f", values, "--set",
+                                               "gatehouse.config.drain.delay=3s")), more)
     yield running
     running.remove()
 
