@@ -1,5 +1,6 @@
 """The pods that the chart renders (the example's, and Gatehouse in one of its own), run with podman
-in a network of their own: log in through it, read what the probes read, and end it under load with nothing lost.
+in a network of their own: log in through it, read what the probes read, and end it under load with
+nothing lost.
 
 Podman is no kubelet, so the tests do three of its jobs: they start a native sidecar before the
 application and end it afterwards, they ask the probes, and they call preStop before SIGTERM."""
