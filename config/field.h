@@ -154,10 +154,9 @@ template <typename T, typename Value>
       [member](const T& object) { return write(object.*member); });
 }
 
-// One of an enumeration's words.
-template <typename T, typename E>
-  requires std::is_enum_v<E>
-[[nodiscard]] Field<T> choice(const char* name, E T::*member, const char* meaning) {
+// One of an enumeration's words; `M` is the enumeration or an optional of it.
+template <typename T, typename E, typename M, typename Write>
+[[nodiscard]] Field<T> choice_of(const char* name, M T::*member, const char* meaning, Write write) {
   auto field = make_field<T>(
       name, Kind::choice, meaning,
       [member](Reader& reader, const Node& node, const std::string& path, const Description& about,
@@ -165,31 +164,28 @@ template <typename T, typename E>
         const auto index = read_choice(reader, node, path, about);
         if (index) { object.*member = static_cast<E>(*index); }
       },
-      [member](const T& object) {
-        return Node::scalar(std::string(Words<E>::list[static_cast<std::size_t>(object.*member)]),
-                            true);
-      });
+      [member, write](const T& object) { return write(object.*member); });
   field.about.choices = words_of<E>();
   return field;
+}
+
+template <typename E>
+[[nodiscard]] Node write_word(E value) {
+  return Node::scalar(std::string(Words<E>::list[static_cast<std::size_t>(value)]), true);
+}
+
+template <typename T, typename E>
+  requires std::is_enum_v<E>
+[[nodiscard]] Field<T> choice(const char* name, E T::*member, const char* meaning) {
+  return choice_of<T, E>(name, member, meaning, [](E value) { return write_word(value); });
 }
 
 // The same, where another key says what it is by default.
 template <typename T, typename E>
 [[nodiscard]] Field<T> choice(const char* name, std::optional<E> T::*member, const char* meaning) {
-  auto field = make_field<T>(
-      name, Kind::choice, meaning,
-      [member](Reader& reader, const Node& node, const std::string& path, const Description& about,
-               T& object) {
-        const auto index = read_choice(reader, node, path, about);
-        if (index) { object.*member = static_cast<E>(*index); }
-      },
-      [member](const T& object) {
-        if (!(object.*member)) { return Node{}; }
-        const auto index = static_cast<std::size_t>(*(object.*member));
-        return Node::scalar(std::string(Words<E>::list[index]), true);
-      });
-  field.about.choices = words_of<E>();
-  return field;
+  return choice_of<T, E>(name, member, meaning, [](const std::optional<E>& value) {
+    return value ? write_word(*value) : Node{};
+  });
 }
 
 // The name of a file, made independent of the directory the program was started in.

@@ -66,38 +66,9 @@ char folded_char(char c) {
   return 0;
 }
 
-bool folded_starts_with(std::string_view name, std::string_view prefix) {
-  std::size_t matched = 0;
-  for (const char raw : name) {
-    const char c = folded_char(raw);
-    if (c == 0) continue;
-    if (c != prefix[matched]) return false;
-    if (++matched == prefix.size()) return true;
-  }
-  return false;
-}
-
-// Known names that the proxy writes itself or that end at this hop (RFC 9110 section 7.6.1).
+// Known names that the proxy writes itself or that end at this hop.
 bool is_hop_or_ours(HeaderId id) {
-  switch (id) {
-    case HeaderId::connection:
-    case HeaderId::content_length:
-    case HeaderId::expect:
-    case HeaderId::forwarded:
-    case HeaderId::host:
-    case HeaderId::http2_settings:
-    case HeaderId::keep_alive:
-    case HeaderId::proxy_authorization:
-    case HeaderId::proxy_connection:
-    case HeaderId::te:
-    case HeaderId::trailer:
-    case HeaderId::transfer_encoding:
-    case HeaderId::upgrade:
-    case HeaderId::x_request_id:
-      return true;
-    default:
-      return false;
-  }
+  return http::ends_at_hop(id) || id == HeaderId::forwarded || id == HeaderId::x_request_id;
 }
 
 // Whether Connection can name a field at all: nearly always it says keep-alive, close or Upgrade.
@@ -189,7 +160,7 @@ bool HeaderPolicy::drops(const http::Field& field) const {
   }
   return std::any_of(
       std::begin(managed_prefixes), std::end(managed_prefixes),
-      [&field](std::string_view prefix) { return folded_starts_with(field.name, prefix); });
+      [&field](std::string_view prefix) { return http::folded_starts_with(field.name, prefix); });
 }
 
 std::optional<std::string> HeaderPolicy::identity_lines(const auth::Principal& principal) const {

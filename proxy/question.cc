@@ -111,26 +111,9 @@ bool is_one_word(std::string_view text) {
 
 // Fields of the question itself and of the hop that it came by; the rest is the client's.
 bool belongs_to_question(const http::Field& field) {
-  switch (field.id) {
-    case HeaderId::connection:
-    case HeaderId::content_length:
-    case HeaderId::expect:
-    case HeaderId::host:
-    case HeaderId::http2_settings:
-    case HeaderId::keep_alive:
-    case HeaderId::proxy_authorization:
-    case HeaderId::proxy_connection:
-    case HeaderId::te:
-    case HeaderId::trailer:
-    case HeaderId::transfer_encoding:
-    case HeaderId::upgrade:
-      return true;
-    case HeaderId::other:
-      return http::fold(field.name).starts_with("xoriginal") ||
-             http::fold(field.name).starts_with("xforwarded");
-    default:
-      return false;
-  }
+  if (field.id != HeaderId::other) return http::ends_at_hop(field.id);
+  return http::folded_starts_with(field.name, "xoriginal") ||
+         http::folded_starts_with(field.name, "xforwarded");
 }
 
 void write_head(const http::RequestHead& outer, const Parts& parts, http::Buffer& out) {

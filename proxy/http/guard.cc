@@ -43,17 +43,6 @@ bool is_alphanumeric(char c) {
   return syntax::is_digit(c) || (l >= 'a' && l <= 'z');
 }
 
-// The folded name begins with `prefix`, which is folded already.
-bool folded_starts_with(std::string_view name, std::string_view prefix) {
-  for (const char c : name) {
-    if (prefix.empty()) return true;
-    if (!is_alphanumeric(c)) continue;
-    if (syntax::lower(c) != prefix.front()) return false;
-    prefix.remove_prefix(1);
-  }
-  return prefix.empty();
-}
-
 bool must_be_kept(std::string_view option) {
   for (const std::string_view name : kept_fields) {
     if (folded_equal(option, name)) return true;
@@ -415,6 +404,16 @@ bool folded_equal(std::string_view a, std::string_view b) {
     if (i == a.size() || j == b.size()) return i == a.size() && j == b.size();
     if (syntax::lower(a[i++]) != syntax::lower(b[j++])) return false;
   }
+}
+
+bool folded_starts_with(std::string_view name, std::string_view prefix) {
+  for (const char c : name) {
+    if (prefix.empty()) return true;
+    if (!is_alphanumeric(c)) continue;
+    if (syntax::lower(c) != prefix.front()) return false;
+    prefix.remove_prefix(1);
+  }
+  return prefix.empty();
 }
 
 std::string fold(std::string_view name) {

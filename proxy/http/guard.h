@@ -38,6 +38,8 @@ struct HostPort {
 [[nodiscard]] bool folded_equal(std::string_view a, std::string_view b);
 // The folded name itself, for tables made at start.
 [[nodiscard]] std::string fold(std::string_view name);
+// Whether fold(name) begins with `prefix`, which is folded already; allocates nothing.
+[[nodiscard]] bool folded_starts_with(std::string_view name, std::string_view prefix);
 // A hash of the folded name, the same for every spelling.
 [[nodiscard]] std::uint64_t folded_hash(std::string_view name);
 

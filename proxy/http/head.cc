@@ -159,6 +159,26 @@ Method method_from(std::string_view text) {
   }
 }
 
+bool ends_at_hop(HeaderId id) {
+  switch (id) {
+    case HeaderId::connection:
+    case HeaderId::content_length:
+    case HeaderId::expect:
+    case HeaderId::host:
+    case HeaderId::http2_settings:
+    case HeaderId::keep_alive:
+    case HeaderId::proxy_authorization:
+    case HeaderId::proxy_connection:
+    case HeaderId::te:
+    case HeaderId::trailer:
+    case HeaderId::transfer_encoding:
+    case HeaderId::upgrade:
+      return true;
+    default:
+      return false;
+  }
+}
+
 HeaderId header_id(std::string_view name) {
   if (name.size() < 2 || name.size() > longest_name) return HeaderId::other;
   const NameKey key = key_of(name);

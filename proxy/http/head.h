@@ -29,6 +29,8 @@ enum class HeaderId : std::uint8_t {
   transfer_encoding, upgrade, user_agent, via, www_authenticate, x_request_id
 };
 [[nodiscard]] HeaderId header_id(std::string_view name);  // any case
+// Fields that end at this hop or that every hop writes anew (RFC 9110 section 7.6.1).
+[[nodiscard]] bool ends_at_hop(HeaderId id);
 
 struct Field {
   HeaderId id = HeaderId::other;

@@ -6,13 +6,13 @@ import json
 import signal
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
 from support.gate import SLOW, USERS, refreshed, spin
 from support.metrics import Metrics
 from support.redis import Redis, free_port, store, wait_for
+from support.webhook import Alarms
 
 GRACE = {"tokens": {"refresh": {"grace": "1s"}}}
 
@@ -106,36 +106,6 @@ def test_failed_logins_are_counted_together(start, backend, redis):
     for gate in gates:
         answer = gate.try_login("alice", "wrong")
         assert answer.status == 429 and int(answer.get("Retry-After")) > 30
-
-
-class Alarms:
-    """Receives alarms; refuses the first `refusals`."""
-
-    def __init__(self, refusals=0):
-        self.seen, left = [], [refusals]
-        alarms = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                left[0] -= 1
-                if left[0] >= 0:
-                    self.send_response(500)
-                else:
-                    alarms.seen.append((self.headers["X-Gatehouse-Signature"], body))
-                    self.send_response(204)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/alarm"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def stop(self):
-        self.server.shutdown()
-        self.server.server_close()
 
 
 @pytest.mark.parametrize("kind", ["redis", "memory"])
