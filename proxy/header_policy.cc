@@ -60,12 +60,6 @@ std::uint64_t id_bit(HeaderId id) {
   return id == HeaderId::other ? 0 : std::uint64_t{1} << static_cast<unsigned>(id);
 }
 
-char folded_char(char c) {
-  if (c >= 'A' && c <= 'Z') return static_cast<char>(c - 'A' + 'a');
-  if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) return c;
-  return 0;
-}
-
 // Known names that the proxy writes itself or that end at this hop.
 bool is_hop_or_ours(HeaderId id) {
   return http::ends_at_hop(id) || id == HeaderId::forwarded || id == HeaderId::x_request_id;
