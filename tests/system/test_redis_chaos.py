@@ -37,7 +37,8 @@ def test_parallel_refreshes_have_one_successor(start, tmp_path, rounds, width):
     # SECURITY H01 and X-32: two replicas, one cookie.
     redis = Redis(tmp_path / "redis")
     backend = start.backend()
-    gates = [start(backend, {**AGAIN, "store": store(redis)}) for _ in range(2)]
+    config = {**AGAIN, "store": store(redis, command_timeout="10s")}
+    gates = [start(backend, config) for _ in range(2)]
     tokens = gates[0].login()
     token, before, began = tokens.refresh, 0, time.monotonic()
     for _ in range(rounds):
@@ -99,9 +100,10 @@ class Sentinels:
     def __init__(self, directory):
         options = ["--repl-diskless-sync-delay", 0, "--appendonly", "yes"]
         self.master = Redis(directory / "a", *options)
-        self.replica = Redis(directory / "b", *options, "--replicaof", "127.0.0.1",
-                             self.master.port)
-        self.wait_for_replica()
+        self.replica = Redis(directory / "b", *options)
+        self.replica.run("REPLICAOF", "127.0.0.1", self.master.port)
+        wait_for(lambda: "master_link_status:up" in self.replica.run("INFO", "replication"),
+                 "the replica")
         self.sentinels = [Redis(directory / f"sentinel{i}", program="sentinel") for i in range(3)]
         for sentinel in self.sentinels:
             sentinel.run("SENTINEL", "MONITOR", "mymaster", "127.0.0.1", self.master.port, 2)
@@ -115,10 +117,6 @@ class Sentinels:
             "mode": "sentinel", "master": "mymaster",
             "endpoints": [s.endpoint for s in self.sentinels], **QUICK}}
 
-    def wait_for_replica(self):
-        wait_for(lambda: "master_link_status:up" in self.replica.run("INFO", "replication"),
-                 "the replica", 60)
-
     def lose_and_fail_over(self, lost):
         """What is written in these last seconds is lost; the replica becomes the master."""
         self.replica.run("REPLICAOF", "127.0.0.1", free_port())
@@ -128,13 +126,22 @@ class Sentinels:
                  .endswith(str(self.replica.port)), "the failover", 60)
         wait_for(lambda: "role:master" in self.replica.run("INFO", "replication"), "the new one")
 
-    def take_old_one_back(self):
-        self.master, self.replica = self.replica, self.master
-        self.replica.options = [o for o in self.replica.options
-                                if o not in ("--replicaof", "127.0.0.1", str(self.master.port))]
-        self.replica.start()
-        self.replica.run("REPLICAOF", "127.0.0.1", self.master.port)
-        self.wait_for_replica()
+    def settle(self):
+        """Who is the master now is for the sentinels to say, also after a fault that they took for
+        its end; the other one follows it."""
+        def is_settled():
+            port = self.sentinels[0].run("SENTINEL", "get-master-addr-by-name", "mymaster")
+            if not port.endswith(str(self.master.port)):
+                self.master, self.replica = self.replica, self.master
+            if "role:master" in self.replica.run("INFO", "replication"):
+                self.replica.run("REPLICAOF", "127.0.0.1", self.master.port)
+            return ("role:master" in self.master.run("INFO", "replication")
+                    and f"slave0:ip=127.0.0.1,port={self.replica.port},state=online"
+                    in self.master.run("INFO", "replication"))
+        for server in (self.master, self.replica):
+            if server.process.poll() is not None:
+                server.start()
+        wait_for(is_settled, "a master with its replica", 60)
 
     def stop(self):
         for server in (*self.sentinels, self.replica, self.master):
@@ -154,9 +161,10 @@ def test_failovers_that_lose_writes_log_nobody_out(start, tmp_path, users, secon
         servers.lose_and_fail_over(choices.choice([0.3, 1, 3]))
         crowd.goes_on()
         failovers += 1
-        servers.take_old_one_back()
+        servers.settle()
         abuse(servers.master, choices)
         crowd.goes_on()
+        servers.settle()
     crowd.finish()
     print(f"\n{crowd}; {failovers} failovers")
     crowd.assert_unharmed()

@@ -76,7 +76,9 @@ class User(threading.Thread):
         super().__init__(daemon=True)
         self.crowd, self.random = crowd, choices
         self.name = f"user{number}"
-        tokens = crowd.gates[number % len(crowd.gates)].login(self.name)
+        gate = crowd.gates[number % len(crowd.gates)]
+        wait_for(lambda: gate.try_login(self.name).status == 200, "a login")
+        tokens = gate.login(self.name)
         self.jar, self.access = tokens.refresh, tokens.access
         self.sid = tokens.claims()["sid"]
         self.refreshes = self.generation = 0
