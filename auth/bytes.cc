@@ -88,20 +88,17 @@ using Cipher = std::unique_ptr<EVP_CIPHER_CTX, CipherFree>;
 }  // namespace
 
 std::string base64url_encode(std::string_view bytes) {
-  std::string text;
-  text.reserve((bytes.size() * 4 + 2) / 3);
-  std::uint32_t bits = 0;
-  int count = 0;
-  for (const char byte : bytes) {
-    bits = (bits << 8) | static_cast<unsigned char>(byte);
-    count += 8;
-    while (count >= 6) {
-      count -= 6;
-      text.push_back(url_alphabet[(bits >> count) & 63]);
+  std::string text((bytes.size() * 4 + 2) / 3, '\0');
+  const auto at = [&bytes](std::size_t i) {
+    return i < bytes.size() ? std::uint32_t{static_cast<unsigned char>(bytes[i])} : 0U;
+  };
+  char* out = text.data();
+  char* const end = out + text.size();
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const std::uint32_t bits = at(i) << 16 | at(i + 1) << 8 | at(i + 2);
+    for (int shift = 18; shift >= 0 && out != end; shift -= 6) {
+      *out++ = url_alphabet[(bits >> shift) & 63];
     }
-  }
-  if (count > 0) {
-    text.push_back(url_alphabet[(bits << (6 - count)) & 63]);
   }
   return text;
 }

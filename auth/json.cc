@@ -214,19 +214,24 @@ Json JsonDocument::root() const { return impl_->root.is_object() ? Json(&impl_->
 void append_json_string(std::string& out, std::string_view text) {
   constexpr std::string_view digits = "0123456789abcdef";
   out.push_back('"');
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
+  std::size_t copied = 0;  // what needs no escape goes in runs
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const bool is_marked = byte == '"' || byte == '\\';
+    const bool is_control = byte < 0x20 || byte == 0x7f;
+    if (!is_marked && !is_control) continue;
+    out.append(text, copied, i - copied);
+    copied = i + 1;
+    if (is_marked) {
       out.push_back('\\');
-      out.push_back(c);
-    } else if (byte < 0x20 || byte == 0x7f) {
+      out.push_back(text[i]);
+    } else {
       out += "\\u00";
       out.push_back(digits[byte >> 4]);
       out.push_back(digits[byte & 15]);
-    } else {
-      out.push_back(c);
     }
   }
+  out.append(text, copied);
   out.push_back('"');
 }
 
