@@ -135,13 +135,16 @@ class Sentinels:
                 self.master, self.replica = self.replica, self.master
             if "role:master" in self.replica.run("INFO", "replication"):
                 self.replica.run("REPLICAOF", "127.0.0.1", self.master.port)
-            return ("role:master" in self.master.run("INFO", "replication")
-                    and f"slave0:ip=127.0.0.1,port={self.replica.port},state=online"
-                    in self.master.run("INFO", "replication"))
+            told = self.master.run("INFO", "replication")
+            views = [s.run("SENTINEL", what, "mymaster") for s in self.sentinels
+                     for what in ("MASTER", "REPLICAS")]
+            return ("role:master" in told
+                    and f"slave0:ip=127.0.0.1,port={self.replica.port},state=online" in told
+                    and not any("s_down" in view or "disconnected" in view for view in views))
         for server in (self.master, self.replica):
             if server.process.poll() is not None:
                 server.start()
-        wait_for(is_settled, "a master with its replica", 60)
+        wait_for(is_settled, "a master with its replica, as all sentinels see it", 60)
 
     def stop(self):
         for server in (*self.sentinels, self.replica, self.master):
