@@ -89,17 +89,24 @@ using Cipher = std::unique_ptr<EVP_CIPHER_CTX, CipherFree>;
 
 std::string base64url_encode(std::string_view bytes) {
   std::string text((bytes.size() * 4 + 2) / 3, '\0');
-  const auto at = [&bytes](std::size_t i) {
-    return i < bytes.size() ? std::uint32_t{static_cast<unsigned char>(bytes[i])} : 0U;
-  };
   char* out = text.data();
-  char* const end = out + text.size();
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+  std::size_t i = 0;
+  const auto at = [&bytes](std::size_t index) {
+    return std::uint32_t{static_cast<unsigned char>(bytes[index])};
+  };
+  for (; i + 3 <= bytes.size(); i += 3, out += 4) {
     const std::uint32_t bits = at(i) << 16 | at(i + 1) << 8 | at(i + 2);
-    for (int shift = 18; shift >= 0 && out != end; shift -= 6) {
-      *out++ = url_alphabet[(bits >> shift) & 63];
-    }
+    out[0] = url_alphabet[bits >> 18];
+    out[1] = url_alphabet[bits >> 12 & 63];
+    out[2] = url_alphabet[bits >> 6 & 63];
+    out[3] = url_alphabet[bits & 63];
   }
+  if (i == bytes.size()) return text;
+  const bool has_two = i + 2 == bytes.size();
+  const std::uint32_t bits = at(i) << 16 | (has_two ? at(i + 1) << 8 : 0);
+  out[0] = url_alphabet[bits >> 18];
+  out[1] = url_alphabet[bits >> 12 & 63];
+  if (has_two) out[2] = url_alphabet[bits >> 6 & 63];
   return text;
 }
 
