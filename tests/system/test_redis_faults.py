@@ -33,7 +33,8 @@ def own_redis(tmp_path):
 def behind(start_module, shared_backend, redis):
     """A program whose Redis answers what the test says."""
     broken = BrokenRedis(redis)
-    config = {"store": {"kind": "redis", "redis": {"url": f"redis://{broken.endpoint}", **QUICK}}}
+    config = {"store": {"kind": "redis", "redis": {"url": f"redis://{broken.endpoint}", **QUICK}},
+              "workers": 1}  # once it is served again, all of it is
     yield start_module(shared_backend, config), broken
     broken.stop()
 
@@ -41,6 +42,7 @@ def behind(start_module, shared_backend, redis):
 @pytest.fixture
 def broken(behind, backend):
     gate, relay = behind
+    gate.wait_for(lambda: gate.try_login().status == 200, "Redis")
     yield gate, relay
     relay.rule = lambda request: None
 
@@ -161,7 +163,7 @@ def test_an_alarm_is_not_lost_with_the_answer_that_rings_it(start, backend, redi
 
 
 def test_a_busy_script_and_a_killed_one(start, backend, own_redis):
-    gate = start(backend, {"store": store(own_redis, **QUICK)})
+    gate = start(backend, {"store": store(own_redis, **QUICK), "workers": 1})
     tokens = gate.login()
     spinning = threading.Thread(
         target=lambda: own_redis.run("EVAL", "while true do end", "0"))
@@ -175,7 +177,7 @@ def test_a_busy_script_and_a_killed_one(start, backend, own_redis):
 
 def test_loading(start, backend, tmp_path):
     redis = Redis(tmp_path / "redis")
-    gate = start(backend, {"store": store(redis, **QUICK)})
+    gate = start(backend, {"store": store(redis, **QUICK), "workers": 1})
     tokens = gate.login()
     redis.run("EVAL", "for i = 1, 400 do redis.call('SET', 'filler' .. i, i) end", "0")
     redis.run("SAVE")
@@ -192,7 +194,7 @@ def test_loading(start, backend, tmp_path):
 
 def test_everything_is_taken_away(start, backend, own_redis):
     # SECURITY X-29: the sessions are gone, which is said without taking a cookie; logins go on.
-    gate = start(backend, {"store": store(own_redis, **QUICK)})
+    gate = start(backend, {"store": store(own_redis, **QUICK), "workers": 1})
     tokens = gate.login()
     own_redis.run("SCRIPT", "FLUSH")
     assert gate.refresh(tokens.refresh).status == 200
@@ -207,7 +209,7 @@ def test_everything_is_taken_away(start, backend, own_redis):
 
 def test_full_readonly_and_locked(start, backend, own_redis):
     # SECURITY X-30: OOM, READONLY, NOPERM and NOAUTH.
-    gate = start(backend, {"store": store(own_redis, **QUICK)})
+    gate = start(backend, {"store": store(own_redis, **QUICK), "workers": 1})
     tokens = gate.login()
     own_redis.run("CONFIG", "SET", "maxmemory", "1")
     assert_no_verdict(gate, tokens)
