@@ -16,6 +16,8 @@
 #include <memory>
 #include <stdexcept>
 
+#include "auth/memory.h"
+
 namespace auth {
 namespace {
 
@@ -235,6 +237,7 @@ Result<std::string> open_sealed(std::string_view key32, std::string_view sealed,
       sealed.substr(gcm_nonce_bytes, sealed.size() - gcm_nonce_bytes - gcm_tag_bytes);
   std::string tag(sealed.substr(sealed.size() - gcm_tag_bytes));
   std::string plain(body.size(), '\0');
+  const MemoryWatch memory;
   const Cipher cipher(EVP_CIPHER_CTX_new());
   int size = 0;
   const bool opened =
@@ -248,6 +251,7 @@ Result<std::string> open_sealed(std::string_view key32, std::string_view sealed,
   if (!opened) {
     cleanse(plain);
     ERR_clear_error();
+    memory.require();
     return Error::bad_signature;
   }
   return plain;

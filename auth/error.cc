@@ -60,6 +60,8 @@ std::string_view name(Error error) {
       return "store_unavailable";
     case Error::no_entropy:
       return "no_entropy";
+    case Error::no_memory:
+      return "no_memory";
   }
   return "unknown";
 }

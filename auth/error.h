@@ -1,5 +1,5 @@
 // The closed list of reasons why a credential is not accepted, and the Result that carries them.
-// Which of them is 401, 403 or 503 is decided in one place (proxy/exchange.cc); clients never see
+// Which of them is 401, 403 or 503 is decided in one place (proxy/decide.cc); clients never see
 // the name, logs always do.
 #pragma once
 
@@ -35,6 +35,7 @@ enum class Error {
   insufficient_claims,
   store_unavailable,
   no_entropy,           // the random generator failed; nothing is issued
+  no_memory,            // for the check itself: nothing is known about the credential
 };
 
 [[nodiscard]] std::string_view name(Error error);

@@ -18,6 +18,7 @@
 
 #include "auth/bytes.h"
 #include "auth/key_material.h"
+#include "auth/memory.h"
 
 namespace auth {
 namespace {
@@ -275,13 +276,18 @@ Algorithm Key::algorithm() const { return algorithm_; }
 bool Key::can_sign() const { return material_->can_sign; }
 
 bool Key::verify(std::string_view input, std::string_view signature) const {
+  const MemoryWatch memory;
   const auto& traits = traits_of(algorithm_);
-  if (traits.kind != KeyKind::secret) {
-    return verify_asymmetric(material_->pkey.get(), traits, input, signature);
+  bool holds = false;
+  if (traits.kind == KeyKind::secret) {
+    const ErrorsCleared cleared;
+    const auto expected = mac_of(*material_, input);
+    holds = !expected.empty() && equal_constant_time(expected, signature);
+  } else {
+    holds = verify_asymmetric(material_->pkey.get(), traits, input, signature);
   }
-  const ErrorsCleared cleared;
-  const auto expected = mac_of(*material_, input);
-  return !expected.empty() && equal_constant_time(expected, signature);
+  if (!holds) memory.require();
+  return holds;
 }
 
 Result<std::string> Key::sign(std::string_view input) const {

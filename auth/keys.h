@@ -60,7 +60,8 @@ class Key {
   [[nodiscard]] bool can_sign() const;
 
   // True only for a valid signature of this key's algorithm over `input`. ECDSA signatures are
-  // R || S of fixed length (RFC 7518 section 3.4); DER is refused.
+  // R || S of fixed length (RFC 7518 section 3.4); DER is refused. Throws std::bad_alloc where
+  // there was no memory to tell.
   [[nodiscard]] bool verify(std::string_view input, std::string_view signature) const;
   [[nodiscard]] Result<std::string> sign(std::string_view input) const;
 

@@ -10,10 +10,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -228,16 +230,26 @@ bool verify_crypt(std::string_view hash, std::string_view password) {
   std::string phrase(password);
   // 32 KiB, too much for a stack frame; zeroed, as libcrypt wants it.
   const auto data = std::make_unique<crypt_data>();
+  errno = 0;
   const char* made = crypt_r(phrase.c_str(), setting.c_str(), data.get());
-  const bool fits = made != nullptr && equal_constant_time(made, hash);
+  // Of a failure libcrypt makes a text that fits no hash; its memory is no matter of the password.
+  const bool has_failed = made == nullptr || made[0] == '*';
+  const bool lacks_memory = has_failed && errno == ENOMEM;
+  const bool fits = !has_failed && equal_constant_time(made, hash);
   cleanse(phrase);
   explicit_bzero(data.get(), sizeof(crypt_data));
+  if (lacks_memory) throw std::bad_alloc();
   return fits;
 }
 
 bool verify_argon2id(std::string_view hash, std::string_view password) {
   const std::string text(hash);
-  return argon2id_verify(text.c_str(), password.data(), password.size()) == ARGON2_OK;
+  const int outcome = argon2id_verify(text.c_str(), password.data(), password.size());
+  // Neither yes nor no.
+  if (outcome == ARGON2_MEMORY_ALLOCATION_ERROR || outcome == ARGON2_THREAD_FAIL) {
+    throw std::bad_alloc();
+  }
+  return outcome == ARGON2_OK;
 }
 
 }  // namespace

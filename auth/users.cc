@@ -3,6 +3,7 @@
 // the one that stands in the file (SECURITY A11).
 #include "auth/users.h"
 
+#include "auth/bytes.h"
 #include "auth/password.h"
 
 #include <algorithm>
@@ -30,6 +31,16 @@ std::string common_decoy(const std::vector<User>& users) {
 }
 
 }  // namespace
+
+std::uint32_t password_mark(const User& user) {
+  if (user.password_hash.empty()) return 0;
+  const Digest digest = sha256(user.password_hash);
+  const std::uint32_t mark = static_cast<std::uint32_t>(digest[0]) << 24 |
+                             static_cast<std::uint32_t>(digest[1]) << 16 |
+                             static_cast<std::uint32_t>(digest[2]) << 8 |
+                             static_cast<std::uint32_t>(digest[3]);
+  return std::max<std::uint32_t>(mark, 1);
+}
 
 Users::Users(std::vector<User> users) : users_(std::move(users)), decoy_(common_decoy(users_)) {
   for (std::size_t i = 0; i < users_.size(); ++i) {

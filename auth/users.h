@@ -1,6 +1,7 @@
 // The people who may log in, by username. Immutable; a changed file makes a new one.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
@@ -19,6 +20,10 @@ struct User {
   std::map<std::string, std::string> claims;
   bool disabled = false;
 };
+
+// A short digest of the user's hash, by which a session that outlived the process (or lives in
+// Redis) sees that the password is another one since. 0 for a user without a hash.
+[[nodiscard]] std::uint32_t password_mark(const User& user);
 
 class Users {
  public:

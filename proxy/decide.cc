@@ -1,6 +1,7 @@
 // The order of the checks; see decide.h.
 #include "proxy/decide.h"
 
+#include <new>
 #include <optional>
 #include <utility>
 
@@ -98,13 +99,29 @@ auth::Time proof_time(const Runtime& runtime, const auth::Principal& principal) 
   return principal.issued_at + runtime.family_rules.grace + std::chrono::seconds{1};
 }
 
+// Without memory for it nothing is known about the token: neither 401 nor a way in.
+auth::Result<auth::PrincipalRef> verify_anew(const DecisionContext& context,
+                                             std::string_view token) {
+  try {
+    return context.runtime.verifier.verify(token, context.now);
+  } catch (const std::bad_alloc&) {
+    return auth::Error::no_memory;
+  }
+}
+
+// Whether nobody could say what a token is worth.
+bool is_no_verdict(auth::Error error) {
+  return error == auth::Error::store_unavailable || error == auth::Error::overloaded ||
+         error == auth::Error::no_memory;
+}
+
 Verified verify(const DecisionContext& context, std::string_view token) {
   Verified result;
   if (token.empty()) return result;
   const auth::CachedToken* known = context.tokens.find(token, context.now);
   count(known != nullptr ? Metric::token_cache_hits : Metric::token_cache_misses);
   if (known == nullptr) {
-    auto verified = context.runtime.verifier.verify(token, context.now);
+    auto verified = verify_anew(context, token);
     if (!verified) {
       result.error = verified.error();
       return result;
@@ -154,8 +171,8 @@ bool renews(const DecisionContext& context, const http::RequestHead& head, const
   if (shown.refresh_token.empty() || context.has_renewed) return false;
   if (verified.token && !is_due(context, head, *verified.token->principal)) return false;
   // A session that is over stays so, and a store out of reach makes no token.
-  if (!verified.token && (verified.error == auth::Error::revoked ||
-                          verified.error == auth::Error::store_unavailable)) {
+  if (!verified.token &&
+      (verified.error == auth::Error::revoked || is_no_verdict(verified.error))) {
     return false;
   }
   decision.kind = Decision::Kind::renew;
@@ -188,7 +205,7 @@ void refuse(Decision& decision, auth::Error error) {
   if (is_forbidden(error)) {
     decision.status = 403;
     decision.error = error == auth::Error::insufficient_scope ? "insufficient_scope" : "forbidden";
-  } else if (error == auth::Error::store_unavailable || error == auth::Error::overloaded) {
+  } else if (is_no_verdict(error)) {
     decision.status = 503;
     decision.error = "unavailable";
   } else {
@@ -375,7 +392,7 @@ Decision serve(const DecisionContext& context, const http::RequestHead& head, En
   decision.token = verified.token;
   decision.auth_error = error_of(context, shown, verified);
   // Neither yes nor no; the login page says so itself.
-  if (decision.auth_error == auth::Error::store_unavailable && endpoint != Endpoint::login) {
+  if (is_no_verdict(decision.auth_error) && endpoint != Endpoint::login) {
     refuse(decision, decision.auth_error);
   }
   return decision;

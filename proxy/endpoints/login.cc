@@ -168,6 +168,7 @@ net::Task<Reply> open_session(const Context& context, const Request& request,
 
   store::NewSession wish = new_session(context, request, user, *family);
   wish.profile = checked.profile;
+  wish.password_mark = auth::password_mark(user);
   const auto session = co_await context.store.create(wish);
   if (!session) {
     audit(context, request,

@@ -48,7 +48,20 @@ net::Task<FoundUser> find_user(const Context& context, const auth::RefreshToken&
   co_return found;
 }
 
-// The user is gone or disabled since: so is the session.
+// Why a session of that user does not go on; none: it does. A password that changed while nobody
+// could tell the store (across a restart, or during its outage) is found by its mark.
+std::optional<std::string_view> ended_because(const auth::User* user,
+                                              const store::Session& session) {
+  if (user == nullptr) return auth::name(auth::Error::unknown_user);
+  if (user->disabled) return auth::name(auth::Error::disabled_user);
+  const std::uint32_t mark = auth::password_mark(*user);
+  if (mark != 0 && session.password_mark != 0 && mark != session.password_mark) {
+    return store::name(store::RevokeReason::user_changed);
+  }
+  return std::nullopt;
+}
+
+// The user is gone, disabled or has another password since: so ends the session.
 net::Task<void> end_session(const Context& context, const Request& request,
                             const store::Session& session, Renewal& renewal) {
   const auto revoked = co_await context.store.revoke(
@@ -129,9 +142,8 @@ net::Task<Renewal> renew(const Context& context, const Request& request, const R
     co_return renewal;
   }
   const auth::User* const user = found.user();
-  if (user == nullptr || user->disabled) {
-    event.reason = renewal.reason = auth::name(user == nullptr ? auth::Error::unknown_user
-                                                               : auth::Error::disabled_user);
+  if (const auto why = ended_because(user, rotated->session)) {
+    event.reason = renewal.reason = *why;
     audit(context, request, event);
     co_await end_session(context, request, rotated->session, renewal);
     co_return renewal;

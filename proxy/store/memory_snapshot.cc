@@ -5,13 +5,14 @@
 #include "proxy/store/memory_state.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace proxy::store {
 namespace {
 
-constexpr std::string_view head = "gatehouse memory store 3\n";
-// Of version 0.1, whose sessions had neither an idle life of their own nor a profile.
+constexpr std::string_view head = "gatehouse memory store 4\n";
+// Of version 0.1, whose sessions had no idle life of their own, no profile and no password mark.
 constexpr std::string_view old_head = "gatehouse memory store 1\n";
 constexpr std::size_t text_bytes_max = 4'096;
 // Times in milliseconds stay far from what overflows when two are added.
@@ -119,6 +120,7 @@ void write(Writer& writer, const SavedSession& saved) {
   writer.time(saved.record.absolute_expires_at);
   writer.number(static_cast<std::uint64_t>(saved.record.idle_life.count()));
   writer.text(saved.profile);
+  writer.number(saved.session.password_mark);
 }
 
 SavedSession read_old_session(Reader& reader) {
@@ -149,6 +151,9 @@ SavedSession read_session(Reader& reader) {
   reader.require(idle_life >= 0 && idle_life <= time_max);
   if (!reader.failed()) saved.record.idle_life = auth::milliseconds{idle_life};
   saved.profile = reader.text();
+  const std::uint64_t mark = reader.number();
+  reader.require(mark <= std::numeric_limits<std::uint32_t>::max());
+  saved.session.password_mark = static_cast<std::uint32_t>(mark);
   return saved;
 }
 

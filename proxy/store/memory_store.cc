@@ -80,6 +80,7 @@ net::Task<Result<Session>> MemoryStore::create(const NewSession& login) {
   saved.session.username = login.username;
   saved.session.user_agent = login.user_agent;
   saved.session.address_prefix = login.address_prefix;
+  saved.session.password_mark = login.password_mark;
   saved.profile = login.profile;
   saved.session.created_at = impl_->begin_of(login.username, login.now);
   saved.session.last_seen_at = saved.session.created_at;

@@ -74,6 +74,7 @@ std::optional<RedisRecord> read_record(std::string_view bytes) {
   rotation.idle_life = std::chrono::seconds{reader.number(4)};
   const std::string_view agent = reader.text(record.agent.size());
   std::copy(agent.begin(), agent.end(), record.agent.begin());
+  session.password_mark = static_cast<std::uint32_t>(reader.number(4));
   session.address_prefix = reader.text(reader.number(1));
   session.username = reader.rest();
   session.generation = rotation.gen;

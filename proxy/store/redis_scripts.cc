@@ -9,6 +9,7 @@
 //   4 * 6    made_at, proven_at (0: not), idle_expires_at, last_seen_at, in milliseconds
 //   5        absolute_expires_at, in seconds
 //   6, 4, 8  created_at; idle life of its own in seconds (0: as configured); digest of the agent
+//   4        mark of the password (auth/users.h; 0: none)
 //   1 + n    address prefix
 //   rest     username
 // or a tombstone: "x"; "xr" after reuse, with the call that found it (a length and its number) and
@@ -73,7 +74,7 @@ local function read(v)
   return true
 end
 local function username()
-  return sub(tail, 24 + byte(tail, 24) + 1)
+  return sub(tail, 28 + byte(tail, 28) + 1)
 end
 local function write()
   local w, top = 1, 256
@@ -124,7 +125,8 @@ return {1, created, absolute, evicted}
 )lua";
 
 // KEYS: session. ARGV: shift, created_at, absolute end in s, idle life, idle life of its own in s,
-// agent, address prefix, username. Gives the record, or 0 when there is one (or a tombstone).
+// agent and password mark, address prefix, username. Gives the record, or 0 when there is one (or a
+// tombstone).
 constexpr std::string_view create_lua = R"lua(
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 gen, base, floor_gen, proven = 0, 0, 0, 0

@@ -30,6 +30,12 @@ std::string own_life_s(const NewSession& session) {
   return text(std::chrono::ceil<std::chrono::seconds>(*session.idle_life).count());
 }
 
+std::string four_bytes(std::uint32_t number) {
+  std::string bytes;
+  for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>(number >> shift & 0xff);
+  return bytes;
+}
+
 auth::Time time_of(std::int64_t ms) { return auth::Time{auth::milliseconds{ms}}; }
 
 // Words that our script does not know are no verdict about a session.
@@ -97,7 +103,8 @@ net::Task<Result<Session>> RedisStore::create(const NewSession& wish) {
   const auth::FamilyRules rules = shared_.rules();
   Texts arguments{text(entered->created_at), text(entered->absolute_s),
                   text(wish.idle_life.value_or(rules.idle_life)), own_life_s(wish),
-                  std::string(agent_text), wish.address_prefix.substr(0, address_bytes_max),
+                  std::string(agent_text) + four_bytes(wish.password_mark),
+                  wish.address_prefix.substr(0, address_bytes_max),
                   wish.username};
   Texts keys{shared_.family_key(wish.family)};
   const Result<Reply> made =

@@ -53,6 +53,7 @@ struct SessionRecord {
   const SharedTexts::Entry* profile = nullptr;  // null: none
   SessionNode* older = nullptr;
   SessionNode* newer = nullptr;
+  std::uint32_t password_mark = 0;
   std::uint32_t idle_life_s = 0;  // of its own, rounded up; 0: as configured
   std::array<char, 19> address_prefix{};
   bool revoked = false;

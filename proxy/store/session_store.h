@@ -43,6 +43,8 @@ struct NewSession {
   // What the session has to remember of a user that nobody can look up (users.http), at most 4 KiB;
   // handed back by profile().
   std::string profile;
+  // auth::password_mark of the user then; handed back with the session. 0: nobody will ask.
+  std::uint32_t password_mark = 0;
   // Lives of its own ("remember me"), in whole seconds; unset: the configured ones.
   std::optional<auth::milliseconds> idle_life;
   std::optional<auth::milliseconds> absolute_life;
@@ -61,6 +63,7 @@ struct Session {
   auth::Time idle_expires_at{};
   auth::Time absolute_expires_at{};
   std::uint64_t generation = 0;
+  std::uint32_t password_mark = 0;
 };
 
 struct Rotated {

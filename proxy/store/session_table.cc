@@ -44,6 +44,7 @@ Session SessionTable::describe(const Node& node) {
   session.idle_expires_at = record.idle_expires_at;
   session.absolute_expires_at = record.absolute_expires_at;
   session.generation = record.gen;
+  session.password_mark = record.password_mark;
   return session;
 }
 
@@ -114,6 +115,7 @@ SessionTable::Added SessionTable::add(const SavedSession& saved, std::size_t ses
   record.created_at = saved.session.created_at;
   record.last_seen_at = saved.session.last_seen_at;
   record.set_address_prefix(saved.session.address_prefix);
+  record.password_mark = saved.session.password_mark;
 
   UserStripe& users = users_[user_stripe_of(saved.session.username)];
   FamilyStripe& stripe = stripe_of(saved.session.family);

@@ -115,11 +115,12 @@ TYPED_TEST_P(SessionStoreContract, LongUserAgentIsCut) {
   EXPECT_EQ(this->list("alice").at(0).user_agent, std::string(200, 'u'));
 }
 
-TYPED_TEST_P(SessionStoreContract, ProfileIsKeptWhileTheSessionIsOpen) {
+TYPED_TEST_P(SessionStoreContract, ProfileAndPasswordMarkAreKept) {
   NewSession wish;
   wish.family = auth::new_family_id().value();
   wish.username = "dora";
   wish.profile = R"({"username":"dora"})" + std::string(3'000, ' ');
+  wish.password_mark = 0xfe01'02ffU;
   wish.now = this->now();
   ASSERT_TRUE(this->await(this->store().create(wish)));
   const Session other = this->login("alice");
@@ -127,7 +128,9 @@ TYPED_TEST_P(SessionStoreContract, ProfileIsKeptWhileTheSessionIsOpen) {
     return this->await(this->store().profile(family, this->now())).value();
   };
   EXPECT_EQ(profile(wish.family), wish.profile);
-  EXPECT_EQ(this->outcome(wish.family, 0), auth::Outcome::rotated);
+  const auto rotated = this->await(this->store().rotate(wish.family, 0, true, this->now()));
+  EXPECT_EQ(rotated->session.password_mark, wish.password_mark);
+  EXPECT_EQ(rotated->session.username, "dora");
   EXPECT_EQ(profile(wish.family), wish.profile);
   EXPECT_EQ(profile(other.family), "");
   EXPECT_EQ(profile(auth::new_family_id().value()), "");
@@ -484,7 +487,7 @@ TYPED_TEST_P(SessionStoreContract, SessionsOutliveTheThrottlingOfTheirAccount) {
 REGISTER_TYPED_TEST_SUITE_P(
     SessionStoreContract, RotationWithoutAVisitorExtendsNothing, SessionMayHaveLivesOfItsOwn,
     RevokingEverybodyEndsAllAndMeansNoLaterLogin, BucketGivesItsBurstAndThenItsRate, LoginIsFound,
-    LongUserAgentIsCut, ProfileIsKeptWhileTheSessionIsOpen, UnknownFamilyIsDeadAndNobodys,
+    LongUserAgentIsCut, ProfileAndPasswordMarkAreKept, UnknownFamilyIsDeadAndNobodys,
     RotationNamesTheUserAndTheGeneration, SameTokenWithinGraceGetsTheSameSuccessor,
     ReuseEndsTheFamilyAndIsPublished, LostAnswerIsReissuedUntilTheSuccessorIsProven,
     ProofOfAnUnknownFamilyIsHarmless, TokenAheadOfTheStoreRepairs, IdleAndAbsoluteEndAreKept,

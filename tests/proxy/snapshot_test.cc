@@ -268,7 +268,7 @@ TEST_F(SnapshotTest, BytesThatAreNoSnapshotAreRefusedAsAWhole) {
   MemoryStore after({}, nullptr);
   EXPECT_FALSE(after.load(good + "x", opening));
   std::string other_version = good;
-  other_version[other_version.find("3\n")] = '4';
+  other_version[other_version.find("4\n")] = '5';
   EXPECT_FALSE(after.load(other_version, opening));
   EXPECT_EQ(after.load(good, opening), 2U);
 }

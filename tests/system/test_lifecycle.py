@@ -338,6 +338,23 @@ def test_a_crash_resurrects_nothing(start):
     assert gate.refresh(tokens.refresh).status == 403
 
 
+def test_a_password_changed_across_a_restart_ends_the_sessions(start):
+    """Nobody compares two users files then: the session knows which password opened it (H17)."""
+    backend = start.backend()
+    gate = start(backend, SNAPSHOT)
+    bob, alice = gate.login("bob"), gate.login("alice")
+    line = subprocess.run(["htpasswd", "-nbBC", "4", "bob", "another"], check=True,
+                          capture_output=True, text=True).stdout.strip().split(":", 1)[1]
+    gate.stop()
+    gate.write_users([{**u, "password_hash": line} if u["username"] == "bob" else u
+                      for u in USERS])
+    gate = start(backend, SNAPSHOT, directory=gate.directory)
+    assert gate.refresh(bob.refresh).status == 403
+    gate.wait_for_record(event="revoke", reason="user_changed", user="bob")
+    assert gate.get("/x", bob.bearer()).status == 401
+    assert gate.refresh(alice.refresh).status == 200
+
+
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"\0" * 5000])
 def test_a_damaged_snapshot_is_reported_and_ignored(start, content):
     backend = start.backend()

@@ -65,7 +65,7 @@ CONFINED = {
     r"yaml-cpp/": r"config/yaml\.cc",
     r"llhttp": r"tests/proxy/http/llhttp_oracle\.cc",
     r"openssl/(?!ssl\.h)":
-        r"auth/(bytes|keys|key_material|jwk|pem|pem_facts|jws|password|family)\.(cc|h)|"
+        r"auth/(bytes|memory|keys|key_material|jwk|pem|pem_facts|jws|password|family)\.(cc|h)|"
         r"proxy/net/tls.*",
     r"openssl/ssl\.h": r"proxy/net/tls.*",
     r"hiredis/": r"proxy/redis/resp\.cc",

@@ -284,6 +284,18 @@ TEST_F(Token, ADisabledUsersSessionEnds) {
   EXPECT_EQ(revocations_[0].reason, store::RevokeReason::user_changed);
 }
 
+// As it is found when the password was changed while nobody watched the file.
+TEST_F(Token, ASessionOfAnotherPasswordEnds) {
+  const std::string first = refresh_token();
+  auto users = default_users();
+  users[0].password_hash = auth::hash_password("another").value();
+  set_users(users);
+  expect_forbidden(refresh(first));
+  EXPECT_FALSE(is_open(first));
+  ASSERT_EQ(revocations_.size(), 1U);
+  EXPECT_EQ(revocations_[0].reason, store::RevokeReason::user_changed);
+}
+
 TEST_F(Token, ARemovedUsersSessionEnds) {
   const std::string first = refresh_token();
   set_users({});
