@@ -58,7 +58,8 @@ Section<Listener> listener_keys() {
   using T = Listener;
   return {
       key("address", &T::address,
-          "Where to accept clients: an IP address with a port, or `unix:` and an absolute path.")
+          "Where to accept clients: an IP address with a port, or `unix:` and an absolute path. "
+          "`localhost` is 127.0.0.1.")
           .required(),
       section("tls", &T::tls, tls_keys(),
               "Certificates, client certificates and protocol versions of this listener."),

@@ -14,6 +14,8 @@
 #include <yaml-cpp/mark.h>
 #include <yaml-cpp/parser.h>
 
+#include "config/yaml_advice.h"
+
 namespace config {
 namespace {
 
@@ -100,7 +102,8 @@ class TreeBuilder final : public YAML::EventHandler {
   void open(Node node, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
     begin(mark, tag, anchor);
     if (!open_.empty() && open_.back().node.kind == Node::Kind::map && !open_.back().has_key) {
-      throw Refused(location(mark), "a key must be plain text");
+      throw Refused(location(mark), "a key must be plain text; a value such as `{{ x }}` needs "
+                                    "quotes");
     }
     if (open_.size() >= limits_.depth_max) {
       throw Refused(location(mark),
@@ -230,7 +233,9 @@ Document parse_yaml(std::string_view text, const std::string& file_name,
   } catch (const Refused& refused) {
     return failed(file_name, refused.at, refused.message);
   } catch (const YAML::Exception& error) {
-    return failed(file_name, location(error.mark), "is not valid YAML: " + error.msg);
+    const Location at = location(error.mark);
+    return failed(file_name, at,
+                  "is not valid YAML: " + error.msg + "; " + yaml_advice(text, at));
   } catch (const std::exception& error) {
     // yaml-cpp lets a few standard exceptions escape on malformed input.
     return failed(file_name, {1, 1}, std::string("is not valid YAML: ") + error.what());

@@ -37,6 +37,8 @@ class Listeners {
                                 std::vector<config::Problem>& problems);
   // `running`: the workers' loops run already.
   void commit(PlanPtr plan, bool running);
+  // Of the first client listener, as bound, with its port.
+  [[nodiscard]] const std::string& first_address() const { return entries_.front().bound; }
 
   // Once a second: reads certificates whose files have changed, and renews the keys of tickets. A
   // file that cannot be used is logged and the old certificates stay.

@@ -39,27 +39,49 @@ proxy::Findings inspect(const config::Config& config) {
 }
 
 // The one user of `run --upstream`, with a password that is said once and kept nowhere.
-std::shared_ptr<const auth::Users> make_admin() {
+std::shared_ptr<const auth::Users> make_admin(std::string& password) {
   const auto random = auth::random_bytes(12);
   if (!random) return nullptr;
-  const std::string password = auth::base64url_encode(*random);
+  password = auth::base64url_encode(*random);
   const auto hash = auth::hash_password(password);
   if (!hash) return nullptr;
   auth::User admin;
   admin.username = "admin";
   admin.password_hash = *hash;
   admin.groups = {"admins"};
-  std::cout << "user      admin\npassword  " << password << std::endl;
   return std::make_shared<const auth::Users>(std::vector<auth::User>{std::move(admin)});
 }
 
-int serve(config::Loaded loaded, std::shared_ptr<const auth::Users> users) {
-  print(loaded.warnings);
-  proxy::ServerOptions options;
-  options.config = std::move(loaded.config);
-  options.users = std::move(users);
+// What a person who tries it out has to know, once it is true. Between the lines of the log, which
+// are for machines.
+void greet(const std::string& address, const std::string& upstream, const std::string& password) {
+  const bool is_socket = address.starts_with("unix:");
+  const std::string url = is_socket ? address : "http://" + address;
+  std::cerr << "\nGatehouse listens on " << url << " in front of " << upstream
+            << "\n  user      admin\n  password  " << password << "\nLog in: curl "
+            << (is_socket ? "--unix-socket " + address.substr(5) + " " : "")
+            << "-d username=admin -d password=... " << (is_socket ? "http://localhost" : url)
+            << "/login\n" << std::endl;
+}
+
+int serve(proxy::ServerOptions options) {
   proxy::Server server(std::move(options));
   return server.run();
+}
+
+int run_without_a_file(const Command& command, config::Loaded loaded) {
+  std::string password;
+  proxy::ServerOptions options;
+  options.users = make_admin(password);
+  if (!options.users) {
+    std::cerr << "gatehouse: the system's random generator failed\n";
+    return proxy::exit_failed;
+  }
+  options.config = std::move(loaded.config);
+  options.listening = [upstream = command.upstream, password](const std::string& address) {
+    greet(address, upstream, password);
+  };
+  return serve(std::move(options));
 }
 
 int run(const Command& command) {
@@ -70,15 +92,11 @@ int run(const Command& command) {
     print(loaded.problems);
     return proxy::exit_failed;
   }
-  std::shared_ptr<const auth::Users> users;
-  if (quick) {
-    users = make_admin();
-    if (!users) {
-      std::cerr << "gatehouse: the system's random generator failed\n";
-      return proxy::exit_failed;
-    }
-  }
-  return serve(std::move(loaded), std::move(users));
+  print(loaded.warnings);
+  if (quick) return run_without_a_file(command, std::move(loaded));
+  proxy::ServerOptions options;
+  options.config = std::move(loaded.config);
+  return serve(std::move(options));
 }
 
 int policy(const Command& command) {

@@ -9,6 +9,8 @@ namespace proxy {
 namespace {
 
 constexpr std::chrono::milliseconds rest_time{5'000};
+constexpr std::chrono::milliseconds ended_time{60'000};
+constexpr std::size_t ended_max = 256;
 
 }  // namespace
 
@@ -56,9 +58,27 @@ class Renewals::Lead {
 Renewals::Renewals(const net::Executor& executor) : poller_(net::Poller::of(executor)) {}
 Renewals::~Renewals() = default;
 
+Renewals::Result Renewals::find_ended(std::string_view token, auth::Time now) {
+  if (ended_.empty()) return nullptr;
+  const auto found = ended_.find(std::string(token));
+  if (found == ended_.end()) return nullptr;
+  if (now < found->second.ask_again_at) return found->second.result;
+  ended_.erase(found);
+  return nullptr;
+}
+
+void Renewals::keep_ended(std::string_view token, const Result& result, auth::Time now) {
+  if (ended_.size() >= ended_max) {
+    std::erase_if(ended_, [now](const auto& entry) { return now >= entry.second.ask_again_at; });
+  }
+  if (ended_.size() >= ended_max) ended_.clear();
+  ended_.insert_or_assign(std::string(token), Ended{result, now + ended_time});
+}
+
 net::Task<Renewals::Result> Renewals::renew(const endpoints::Context& context,
                                             const endpoints::Request& request,
                                             const endpoints::RenewalWish& wish) {
+  if (Result ended = find_ended(wish.token, context.now)) co_return ended;
   // One that somebody's presence asks for must not be answered by one that nobody's did.
   std::string key(wish.token);
   key.push_back(wish.active ? '+' : '-');
@@ -76,6 +96,7 @@ net::Task<Renewals::Result> Renewals::renew(const endpoints::Context& context,
     rest_until_ = context.now + rest_time;
   }
   pending->result = std::make_shared<const endpoints::Renewal>(std::move(renewal));
+  if (pending->result->is_over) keep_ended(wish.token, pending->result, context.now);
   co_return pending->result;
 }
 

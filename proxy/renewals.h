@@ -1,6 +1,7 @@
 // The sessions that one worker is renewing right now: requests of one session that come while it is
 // renewed wait for that one renewal instead of asking the store as well. What other workers and
-// replicas do at the same time, the store makes one rotation (auth/family.h).
+// replicas do at the same time, the store makes one rotation (auth/family.h). A session that is
+// over is asked about once a minute, not with every request that still shows its cookie.
 // One thread; the store's own time limit bounds every wait.
 #pragma once
 
@@ -33,8 +34,17 @@ class Renewals {
   struct Pending;
   class Lead;
   class Place;
+  // A session that the store called over stays so; a browser may carry its cookie for days.
+  struct Ended {
+    Result result;
+    auth::Time ask_again_at{};
+  };
+  [[nodiscard]] Result find_ended(std::string_view token, auth::Time now);
+  void keep_ended(std::string_view token, const Result& result, auth::Time now);
+
   net::Poller& poller_;
   std::unordered_map<std::string, std::shared_ptr<Pending>> pending_;
+  std::unordered_map<std::string, Ended> ended_;  // by refresh token
   auth::Time rest_until_{};
 };
 

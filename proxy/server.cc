@@ -151,6 +151,7 @@ bool Server::bind() {
   }
   if (!problems.empty()) return false;
   listeners_->commit(std::move(plan), false);
+  if (options_.listening) options_.listening(listeners_->first_address());
   return true;
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -38,6 +39,8 @@ struct CertificateEnd {
 struct ServerOptions {
   config::Config config;
   std::shared_ptr<const auth::Users> users;  // instead of a users file; null: the file's
+  // Told once where the first listener listens, before anything is accepted. May be empty.
+  std::function<void(const std::string& address)> listening;
 };
 
 class Server {

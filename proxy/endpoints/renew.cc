@@ -69,6 +69,7 @@ net::Task<void> end_session(const Context& context, const Request& request,
   audit(context, request,
         {.event = "revoke", .outcome = revoked ? "ok" : "failed", .reason = "user_changed",
          .user = session.username, .session_id = renewal.session_id});
+  renewal.is_over = revoked.has_value();
   if (revoked) co_return;
   renewal.outcome = Renewal::Outcome::unavailable;
   renewal.reason = store::name(revoked.error());
@@ -129,6 +130,7 @@ net::Task<Renewal> renew(const Context& context, const Request& request, const R
   const auth::Outcome outcome = rotated->rotation.outcome;
   if (outcome == auth::Outcome::dead || outcome == auth::Outcome::reuse) {
     renewal.reason = auth::name(outcome);
+    renewal.is_over = true;
     // Reuse has an outcome of its own: alerts are made from it.
     (outcome == auth::Outcome::reuse ? event.outcome : event.reason) = auth::name(outcome);
     audit(context, request, event);

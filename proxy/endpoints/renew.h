@@ -26,6 +26,7 @@ struct Renewal {
     failed,       // no access token could be made
   };
   Outcome outcome = Outcome::refused;
+  bool is_over = false;  // the store called the session over, which it stays
   std::string_view reason;  // an enum's name
   std::string username;
   std::string session_id;

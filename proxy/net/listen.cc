@@ -115,7 +115,9 @@ Listening listen_on(const Endpoint& endpoint, std::size_t workers) {
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
   addrinfo* found = nullptr;
   const std::string port = std::to_string(endpoint.port);
-  const int code = ::getaddrinfo(endpoint.host.c_str(), port.c_str(), &hints, &found);
+  // Its first address would be ::1 on one machine and 127.0.0.1 on another.
+  const std::string host = endpoint.host == "localhost" ? "127.0.0.1" : endpoint.host;
+  const int code = ::getaddrinfo(host.c_str(), port.c_str(), &hints, &found);
   if (code != 0) {
     result.error = "cannot resolve " + endpoint.host + ": " + gai_strerror(code);
     return result;

@@ -42,6 +42,26 @@ def test_another_site_cannot_log_anybody_out(browser):
     assert browser.visit("/").status == 200
 
 
+def test_a_session_that_is_over_is_asked_about_once(start):
+    """Its cookie may come along for days: not every request asks the store again."""
+    gate = start(start.backend(), merge(CONFIG, {
+        "workers": 1, "routes": [{"path": "/open/**", "access": "public"}]}))
+    browser = Browser(gate)
+    browser.log_in("/")
+    cookie = {"Cookie": f"{REFRESH_COOKIE}={browser.cookies[REFRESH_COOKIE]}"}
+    assert gate.request("POST", "/logout", cookie, b"").status == 204
+    browser.lose_access()
+    for _ in range(5):
+        assert browser.visit("/open/x").status == 200
+    assert browser.visit("/last").status == 401
+    gate.wait_for_record(path="/last")
+    asked = [r for r in gate.records() if r.get("event") == "refresh"]
+    assert [(r["outcome"], r["reason"]) for r in asked] == [("failed", "dead")]
+    browser.log_in("/")
+    browser.lose_access()
+    assert browser.visit("/x").status == 200, "the next session is another one"
+
+
 # --- the loop doctor
 
 def test_a_browser_that_always_comes_back_is_told_why(start):

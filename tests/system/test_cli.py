@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import pty
 import re
 import subprocess
 
@@ -151,6 +152,31 @@ def test_hostile_yaml_is_refused(write, text):
     assert "gatehouse.yaml" in result.stdout + result.stderr
 
 
+ADVICE = {
+    "a tab": ("log:\n\tlevel: info\n", "indent with blanks"),
+    "a tab before a list": ("listeners:\n\t- address: 127.0.0.1:80\n", "indent with blanks"),
+    "a tab behind blanks": ("log:\n  level: info\n\tformat: json\n", "indent with blanks"),
+    "a star": ("routes:\n  - host: *.example.com\n", "needs quotes: \"*.example.com\""),
+    "a star in a list": ("trusted_proxies: [*]\n", "needs quotes: \"*.example.com\""),
+    "a variable in braces": ("log: {level: ${LEVEL}}\n", "needs quotes: \"${NAME}\""),
+    "a variable in a list": ("trusted_proxies: [${APP}]\n", "needs quotes: \"${NAME}\""),
+    "an at sign": ("external_url: @x\n", "begins with `@` needs quotes"),
+    "a percent sign": ("cookies: {name: %a}\n", "begins with `%` needs quotes"),
+    "an open brace": ("users: {file: users.yaml\nlog: {level: info}\n", "needs its `}`"),
+    "a column": ("log:\n  level: info\n format: json\n", "in the same column"),
+    "two colons": ("external_url: https://a: 3\n", "holds `: ` needs quotes"),
+    "a template": ("external_url: {{ .Values.url }}\n", "`{{ x }}` needs quotes"),
+}
+
+
+@pytest.mark.parametrize("text, advice", ADVICE.values(), ids=ADVICE.keys())
+def test_check_says_what_to_do_about_what_is_no_yaml(write, text, advice):
+    result = check(write(text))
+    assert result.returncode == 1
+    assert re.search(r"^gatehouse\.yaml:\d+:\d+: ", result.stderr + result.stdout, re.M)
+    assert advice in result.stdout + result.stderr
+
+
 def test_check_of_a_missing_file(tmp_path):
     result = run("check", "--config", "absent.yaml", cwd=tmp_path)
     assert result.returncode == 1
@@ -222,6 +248,31 @@ def test_a_made_hash_logs_in(start):
     gate = start(start.backend(), users=[{"username": "gina", "password_hash": line}])
     assert gate.try_login("gina", "s3cret words").status == 200
     assert gate.try_login("gina", "s3cret words ").status == 401
+
+
+def test_hash_password_asks_twice_and_shows_nothing():
+    """On a terminal."""
+    def ask(first, second):
+        child, terminal = pty.fork()
+        if child == 0:
+            os.execv(BINARY, [BINARY, "hash-password"])
+        shown = b""
+        for answer in (first, second):
+            while not shown.rstrip(b" ").endswith(b":"):
+                shown += os.read(terminal, 1024)
+            os.write(terminal, answer + b"\n")
+            shown += b"|"
+        try:
+            while piece := os.read(terminal, 1024):
+                shown += piece
+        except OSError:  # how a terminal says that its program has ended
+            pass
+        os.close(terminal)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown.decode()
+    code, shown = ask(b"s3cret words", b"s3cret words")
+    assert code == 0 and "$argon2id$" in shown and "s3cret" not in shown
+    code, shown = ask(b"s3cret words", b"other words")
+    assert code == 1 and "$argon2id$" not in shown and "words" not in shown
 
 
 def test_hash_password_refuses_an_empty_one():
@@ -341,6 +392,23 @@ def test_no_file_mode_serves(no_file):
     bearer = {"Authorization": f"Bearer {response.json()['accessToken']}"}
     assert gate.get("/x", bearer).status == 200
     assert backend.last().all("X-Forwarded-User") == ["admin"]
+
+
+def test_no_file_mode_tells_a_person_where_it_listens(no_file):
+    """In words, beside the log for machines; standard output is the log's alone."""
+    gate, backend = no_file
+    text = gate.stderr()
+    assert f"Gatehouse listens on {gate.url} in front of {backend.url}\n" in text
+    assert re.search(r"^  user      admin\n  password  \S{12,}\n", text, re.M), text
+    assert f"curl -d username=admin -d password=... {gate.url}/login\n" in text
+    assert "admin" not in gate.stdout()
+
+
+def test_localhost_is_listened_on(start):
+    backend = start.backend()
+    gate = start(backend, {"listeners": [{"address": "localhost:0"}]})
+    assert gate.address[0] == "127.0.0.1"
+    assert gate.try_login().status == 200
 
 
 def test_no_file_mode_warns(no_file):
