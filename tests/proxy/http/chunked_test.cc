@@ -103,6 +103,9 @@ TEST(ChunkedDecoder, RefusesEveryOtherForm) {
                                    "5hello",
                                    "5\r\nhelloX0\r\n\r\n",
                                    "5\r\nhelloXY0\r\n\r\n",
+                                   "5\r\nhello\rX0\r\n\r\n",
+                                   "5\r\nhello\r0\r\n\r\n",
+                                   "5\r\nhello\r\r\n0\r\n\r\n",
                                    "5\r\nhello\r\n\r\n0\r\n\r\n",
                                    "5\r\nhello\n0\r\n\r\n",
                                    "5\r\nhello\r\n0\n\r\n",
@@ -130,6 +133,8 @@ TEST(ChunkedDecoder, RefusesEveryOtherForm) {
                                    "0\r\nX: a\rb\r\n\r\n",
                                    "0\r\nX: \x01\r\n\r\n",
                                    "0\r\n X: y\r\n\r\n",
+                                   "0\r\n\rX",
+                                   "0\r\n\r\r\n",
                                    "0\r\nX: y\n\r\n"};
   for (const std::string_view row : rows) EXPECT_EQ(decode(row).state, State::failed) << row;
 }
