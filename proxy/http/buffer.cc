@@ -1,6 +1,10 @@
 // The free list is a chain through the blocks themselves, one per thread, so that it needs no
-// memory of its own and no lock. A block may be given back by another thread than took it.
+// memory of its own and no lock. A block may be given back by another thread than took it. Memory
+// comes from the kernel and goes back there: after a thousand heads that grew at the same time, the
+// heap would keep the holes between what they grew into (SECURITY L03).
 #include "proxy/http/buffer.h"
+
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -11,22 +15,40 @@
 namespace proxy::http {
 namespace {
 
-// AddressSanitizer sees a use after release() only where the block really is freed.
+// AddressSanitizer sees a use after release() only where the block really is freed, and only what
+// its own allocator gave out.
 #if defined(__SANITIZE_ADDRESS__)
-constexpr std::size_t free_blocks_max = 0;
+constexpr bool is_watched = true;
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
-constexpr std::size_t free_blocks_max = 0;
+constexpr bool is_watched = true;
 #else
-constexpr std::size_t free_blocks_max = 256;
+constexpr bool is_watched = false;
 #endif
 #else
-constexpr std::size_t free_blocks_max = 256;  // 4 MiB a thread
+constexpr bool is_watched = false;
 #endif
+constexpr std::size_t free_blocks_max = is_watched ? 0 : 256;  // 4 MiB a thread
 
 struct Block {
   Block* next;
 };
+
+char* allocate(std::size_t bytes) {
+  void* memory = is_watched ? std::malloc(bytes)
+                            : ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == nullptr || memory == MAP_FAILED) throw std::bad_alloc();
+  return static_cast<char*>(memory);
+}
+
+void deallocate(void* memory, std::size_t bytes) {
+  if (is_watched) {
+    std::free(memory);
+  } else {
+    ::munmap(memory, bytes);
+  }
+}
 
 // Freed when its thread ends. A Buffer that dies later than the thread's list (a static, say) finds
 // it closed and frees its block itself: the list is trivially destructible, its janitor is not.
@@ -44,17 +66,11 @@ struct Janitor {
   ~Janitor() {
     while (Block* block = free_list.first) {
       free_list.first = block->next;
-      std::free(block);
+      deallocate(block, Buffer::block_bytes);
     }
     free_list = {nullptr, 0, true};
   }
 };
-
-char* allocate(std::size_t bytes) {
-  void* memory = std::malloc(bytes);
-  if (memory == nullptr) throw std::bad_alloc();
-  return static_cast<char*>(memory);
-}
 
 char* take_block() {
   Block* block = free_list.first;
@@ -66,7 +82,7 @@ char* take_block() {
 
 void give_back(char* memory, std::size_t bytes) {
   if (bytes != Buffer::block_bytes || free_list.closed || free_list.count >= free_blocks_max) {
-    std::free(memory);
+    deallocate(memory, bytes);
     return;
   }
   static thread_local Janitor janitor;
