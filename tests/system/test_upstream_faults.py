@@ -369,6 +369,24 @@ def test_an_interrupted_upload_leaves_no_connection_behind(gate, backend, bearer
     assert not halves & {r.connection for r in backend.at("/y")}
 
 
+def test_an_early_answer_leaves_no_half_request_behind(gate, backend, bearer):
+    """Answered in the middle of the upload: the application would read the next request of that
+    connection as the rest of the body (D28)."""
+    def script(exchange):
+        exchange.body_read = True  # its other half never comes
+        exchange.send(response(200, b"enough"))
+    backend.on("/up", script)
+    for _ in range(5):
+        with gate.connect() as client:
+            client.send(render("POST", "/up", {**bearer, "Content-Length": "100"}) + b"x" * 50)
+            assert client.read_response("POST").body == b"enough"
+        assert gate.get("/y", bearer).body == b"ok"
+    seen = [(r.target, r.connection) for r in backend.requests]
+    for place, (target, connection) in enumerate(seen):
+        later = [number for _, number in seen[place + 1:]]
+        assert target != "/up" or connection not in later, seen
+
+
 @pytest.mark.parametrize("scheme", ["NTLM", "Negotiate"])
 def test_connection_bound_logins_of_the_application_are_not_shared(gate, backend, bearer, scheme):
     """NTLM binds the user to the connection: the next client must not inherit it (E07)."""
