@@ -4,6 +4,7 @@
 // heap would keep the holes between what they grew into (SECURITY L03).
 #include "proxy/http/buffer.h"
 
+#include <pthread.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -51,26 +52,31 @@ void deallocate(void* memory, std::size_t bytes) {
 }
 
 // Freed when its thread ends. A Buffer that dies later than the thread's list (a static, say) finds
-// it closed and frees its block itself: the list is trivially destructible, its janitor is not.
+// it closed and frees its block itself.
 struct FreeList {
   Block* first;
   std::size_t count;
+  bool noted;  // that it is to be freed
   bool closed;
 };
-constinit thread_local FreeList free_list{nullptr, 0, false};
+constinit thread_local FreeList free_list{nullptr, 0, false, false};
 
-struct Janitor {
-  Janitor() = default;
-  Janitor(const Janitor&) = delete;
-  Janitor& operator=(const Janitor&) = delete;
-  ~Janitor() {
-    while (Block* block = free_list.first) {
-      free_list.first = block->next;
-      deallocate(block, Buffer::block_bytes);
-    }
-    free_list = {nullptr, 0, true};
+void close_list(void* of_thread) {
+  auto& list = *static_cast<FreeList*>(of_thread);
+  while (Block* block = list.first) {
+    list.first = block->next;
+    deallocate(block, Buffer::block_bytes);
   }
-};
+  list = {nullptr, 0, true, true};
+}
+
+// A key of pthreads and no destructor of C++: without memory to note one of those, glibc ends the
+// process. Without this there is no free list.
+bool note_list() {
+  static pthread_key_t key;
+  static const bool has_key = ::pthread_key_create(&key, close_list) == 0;
+  return has_key && ::pthread_setspecific(key, &free_list) == 0;
+}
 
 char* take_block() {
   Block* block = free_list.first;
@@ -81,11 +87,12 @@ char* take_block() {
 }
 
 void give_back(char* memory, std::size_t bytes) {
-  if (bytes != Buffer::block_bytes || free_list.closed || free_list.count >= free_blocks_max) {
+  const bool fits = bytes == Buffer::block_bytes && !free_list.closed &&
+                    free_list.count < free_blocks_max;
+  if (!fits || !(free_list.noted || (free_list.noted = note_list()))) {
     deallocate(memory, bytes);
     return;
   }
-  static thread_local Janitor janitor;
   free_list.first = new (memory) Block{free_list.first};
   ++free_list.count;
 }

@@ -3,6 +3,7 @@ requests. Whatever fails, nothing unauthorised reaches the application, an answe
 or a 5xx, no refresh is refused, and the program goes on or ends with a line that says why."""
 
 import re
+import subprocess
 
 import pytest
 
@@ -95,6 +96,16 @@ STEPS = {"allocation": 23, "receiving": 1, "sending": 1, "accepting": 3, "connec
          "opening": 1, "watching": 3}
 
 
+def has_ended(gate):
+    """Ended, or about to: one that lives answers."""
+    if gate.process.poll() is None and gate.readiness() != 200:
+        try:
+            gate.process.wait(10 * SLOW)
+        except subprocess.TimeoutExpired:
+            pass
+    return gate.process.poll() is not None
+
+
 def try_every(kind, step, start, faults):
     backend = start.backend()
     # No connection is kept for connecting and opening to be needed at all.
@@ -103,7 +114,7 @@ def try_every(kind, step, start, faults):
     number, more = 1, True
     while more:
         more = run_with_fault(gate, backend, faults, kind, number)
-        if gate.process.poll() is not None:
+        if has_ended(gate):
             assert re.search(LAST_LINE, gate.stderr()), (kind, number, gate.stderr())
             gate = start(backend, config, environment=faults.environment())
             more = True
