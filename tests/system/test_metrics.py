@@ -9,7 +9,7 @@ import time
 
 from support.backend import response
 from support.client import render
-from support.gate import PASSWORD, refreshed
+from support.gate import PASSWORD, refreshed, spin
 from support.metrics import Metrics
 
 CONFIG = {"routes": [{"path": "/open/**", "access": "public", "name": "open"},
@@ -61,6 +61,22 @@ def test_sessions(gate):
 def test_passwords_that_are_hashed(gate):
     counted(gate, lambda: gate.login("bob"), "gatehouse_hash_queue_duration_seconds_count", 1)
     assert scrape(gate).value("gatehouse_hash_queue_length") == 0
+
+
+def test_passwords_that_are_not_hashed_in_time(start):
+    """Forty logins that take two threads far longer than two seconds, whatever the machine: those
+    that get no turn are told to come again, and are counted."""
+    line = subprocess.run(["htpasswd", "-nbBC", "13", "dave", PASSWORD], check=True,
+                          capture_output=True, text=True).stdout.strip()
+    gate = start(start.backend(), users=[{"username": "dave",
+                                          "password_hash": line.split(":", 1)[1]}])
+    answers = spin([lambda: gate.try_login("dave")] * 40)
+    refused = [answer for answer in answers if answer.status != 200]
+    assert refused and {answer.status for answer in refused} == {503}
+    assert all(answer.get("Retry-After") for answer in refused)
+    now = scrape(gate)
+    assert now.value("gatehouse_hash_queue_refused_total") == len(refused)
+    assert now.value("gatehouse_hash_queue_duration_seconds_count") == 40 - len(refused)
 
 
 def test_known_tokens(gate):
