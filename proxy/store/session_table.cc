@@ -50,16 +50,14 @@ Session SessionTable::describe(const Node& node) {
 
 // Rings are ordered by creation. What is new nearly always belongs in front.
 void SessionTable::link(UserStripe& users, std::string_view username, Node& node) {
-  const auto [user, is_first] = users.rings.try_emplace(std::string(username));
-  auto& [newest, size] = user->second;
+  const auto [user, is_first] = users.newest.try_emplace(std::string(username), &node);
   Record& record = node.second;
   record.username = &user->first;
-  ++size;
   if (is_first) {
-    newest = record.older = record.newer = &node;
+    record.older = record.newer = &node;
     return;
   }
-  Node* const head = newest;
+  Node* const head = user->second;
   const bool is_newest = record.created_at >= head->second.created_at;
   Node* next = head;
   while (next->second.created_at > record.created_at) {
@@ -70,20 +68,19 @@ void SessionTable::link(UserStripe& users, std::string_view username, Node& node
   record.newer = next->second.newer;
   record.newer->second.older = &node;
   next->second.newer = &node;
-  if (is_newest) newest = &node;
+  if (is_newest) user->second = &node;
 }
 
 void SessionTable::unlink(UserStripe& users, Node& node) {
   const Record& record = node.second;
-  const auto user = users.rings.find(*record.username);
+  const auto user = users.newest.find(*record.username);
   if (record.older == &node) {
-    users.rings.erase(user);
+    users.newest.erase(user);
     return;
   }
-  --user->second.size;
   record.older->second.newer = record.newer;
   record.newer->second.older = record.older;
-  if (user->second.newest == &node) user->second.newest = record.older;
+  if (user->second == &node) user->second = record.older;
 }
 
 bool SessionTable::reserve(std::size_t sessions_max) {
@@ -240,9 +237,15 @@ std::optional<Session> SessionTable::evict_oldest(std::string_view username,
   {
     const UserStripe& users = users_[user_stripe_of(username)];
     const std::lock_guard lock(users.mutex);
-    const auto user = users.rings.find(std::string(username));
-    if (user == users.rings.end() || user->second.size < at_least) return std::nullopt;
-    oldest = user->second.newest->second.newer->first;
+    const auto user = users.newest.find(std::string(username));
+    if (user == users.newest.end()) return std::nullopt;
+    const Node* const newest = user->second;
+    const Node* session = newest;
+    for (std::size_t count = 1; count < at_least; ++count) {
+      session = session->second.older;
+      if (session == newest) return std::nullopt;
+    }
+    oldest = newest->second.newer->first;
   }
   return remove_if(*oldest, [](const Record&) { return true; });
 }
@@ -251,9 +254,9 @@ std::vector<Session> SessionTable::list(std::string_view username, auth::Time no
   std::vector<Session> sessions;
   const UserStripe& users = users_[user_stripe_of(username)];
   const std::lock_guard user_lock(users.mutex);
-  const auto user = users.rings.find(std::string(username));
-  if (user == users.rings.end()) return sessions;
-  const Node* const newest = user->second.newest;
+  const auto user = users.newest.find(std::string(username));
+  if (user == users.newest.end()) return sessions;
+  const Node* const newest = user->second;
   const Node* session = newest;
   do {
     const std::lock_guard lock(stripe_of(session->first).mutex);

@@ -75,11 +75,7 @@ class SessionTable {
   struct UserStripe {
     mutable std::mutex mutex;
     // A user's sessions form a ring that starts at the newest, so the oldest is one step away.
-    struct Ring {
-      Node* newest = nullptr;
-      std::size_t size = 0;
-    };
-    std::unordered_map<std::string, Ring> rings;
+    std::unordered_map<std::string, Node*> newest;
   };
   static constexpr std::size_t stripes = 64;
 
@@ -91,7 +87,8 @@ class SessionTable {
   void unlink(UserStripe& users, Node& node);
   using Condition = std::function<bool(const Record&)>;
   std::optional<Session> remove_if(const auth::FamilyId& family, const Condition& condition);
-  // Nothing while the user has less than `at_least` sessions.
+  // Nothing while the user has less than `at_least` sessions. They are counted, since a number for
+  // each user would cost a million users more than it saves those who log in again and again.
   std::optional<Session> evict_oldest(std::string_view username, std::size_t at_least);
   [[nodiscard]] bool reserve(std::size_t sessions_max);
   // Up to `buckets` of one stripe; the families that are over.
