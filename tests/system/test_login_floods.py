@@ -190,7 +190,7 @@ def test_x22_two_thousand_failures_of_each_kind(start):
 # --- X-23
 
 THROTTLE = {"account_and_address": "5/10m", "account": "50/1h", "address": "1000000/2m",
-            "ban": "10m"}
+            "ban": "12h"}
 
 
 def guessing_from_many_addresses(start, addresses):
@@ -243,15 +243,16 @@ def test_x23_spraying_stays_bounded(start):
 
 
 @pytest.mark.nightly
-def test_x23_two_hundred_thousand_names(start):
-    spraying(start, 200_000)
+def test_x23_fifty_thousand_names(start):
+    spraying(start, 50_000)
 
 
 # --- X-34
 
 def full_store(start, sessions):
     """The store never takes more, ends nobody else's session, and says 503 when it is full."""
-    users = [{"username": f"u{n}", "password_hash": PASSWORD_HASH} for n in range(sessions // 10)]
+    users = [{"username": f"u{n}", "password_hash": PASSWORD_HASH}
+             for n in range(min(sessions // 10, 5_000))]
     gate = start(start.backend(), {"store": {"memory": {"sessions_max": sessions}}},
                  users=[*users, {"username": "late", "password_hash": PASSWORD_HASH}])
     before = memory_kib(gate, "VmRSS")
