@@ -202,8 +202,8 @@ TEST(Password, DecoyCostsWhatItsModelCosts) {
 // A hash that could not be made says nothing about the password.
 TEST(Password, WithoutMemoryNothingIsSaid) {
   if (is_instrumented()) GTEST_SKIP() << "sanitizers need room of their own";
-  const std::string argon2id = hash_password("right").value();
-  const std::string yescrypt =  // asks for 16 MiB
+  const std::string by_argon2 = hash_password("right").value();
+  const std::string by_yescrypt =  // asks for 16 MiB
       "$y$j9T$F5Jx5fExrKuPp53xLKQ..1$X3DX6M94c7o.9agCG9G317fhZg9SqC.5i5rd.RhAtQ7";
   ::malloc_trim(0);  // what earlier hashes gave back must not serve this one
   rlimit before{};
@@ -213,11 +213,11 @@ TEST(Password, WithoutMemoryNothingIsSaid) {
   ASSERT_TRUE(statm >> pages);
   const rlimit tight{pages * 4096 + (4U << 20), before.rlim_max};
   ASSERT_EQ(::setrlimit(RLIMIT_AS, &tight), 0);
-  EXPECT_THROW(static_cast<void>(verify_password(argon2id, "right")), std::bad_alloc);
-  EXPECT_THROW(static_cast<void>(verify_password(yescrypt, "right")), std::bad_alloc);
+  EXPECT_THROW(static_cast<void>(verify_password(by_argon2, "right")), std::bad_alloc);
+  EXPECT_THROW(static_cast<void>(verify_password(by_yescrypt, "right")), std::bad_alloc);
   ASSERT_EQ(::setrlimit(RLIMIT_AS, &before), 0);
-  EXPECT_TRUE(verify_password(argon2id, "right"));
-  EXPECT_FALSE(verify_password(yescrypt, "right"));
+  EXPECT_TRUE(verify_password(by_argon2, "right"));
+  EXPECT_FALSE(verify_password(by_yescrypt, "right"));
 }
 
 }  // namespace
