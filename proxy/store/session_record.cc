@@ -7,6 +7,9 @@
 namespace proxy::store {
 namespace {
 
+constexpr std::string_view v4_end = ".0/24";
+constexpr std::string_view v6_end = "::/48";
+
 std::uint32_t distance(std::uint64_t newest, std::uint64_t older) {
   return static_cast<std::uint32_t>(
       std::min<std::uint64_t>(newest - older, std::numeric_limits<std::uint32_t>::max()));
@@ -52,14 +55,21 @@ void SessionRecord::set_rotation(const auth::FamilyRecord& record) {
   revoked = record.revoked;
 }
 
+// Networks end alike: "198.51.100.0/24" is kept as "198.51.100.", "2001:db8::/48" as "2001:db8:".
 void SessionRecord::set_address_prefix(std::string_view text) {
+  for (const std::string_view end : {v4_end, v6_end}) {
+    if (text.ends_with(end)) text.remove_suffix(end.size() - 1);
+  }
   text = text.substr(0, address_prefix.size());
   std::copy(text.begin(), text.end(), address_prefix.begin());
 }
 
-std::string_view SessionRecord::address_prefix_text() const {
+std::string SessionRecord::address_prefix_text() const {
   const auto end = std::find(address_prefix.begin(), address_prefix.end(), '\0');
-  return {address_prefix.data(), static_cast<std::size_t>(end - address_prefix.begin())};
+  std::string text(address_prefix.begin(), end);
+  if (text.ends_with('.')) text += v4_end.substr(1);
+  if (text.ends_with(':')) text += v6_end.substr(1);
+  return text;
 }
 
 }  // namespace proxy::store

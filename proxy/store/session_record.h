@@ -35,7 +35,7 @@ using SessionNode = std::pair<const auth::FamilyId, SessionRecord>;
 
 // FamilyRecord's optional time is a value here, its older generations are distances from the newest
 // (a session would have to be refreshed four billion times in between to reach their bound), and
-// the address prefix needs no heap: an IPv6 /48 takes at most 19 characters.
+// the address prefix needs no heap: an IPv6 /48 takes at most 15 characters without its end.
 struct SessionRecord {
   static constexpr auth::Time not_proven = auth::Time::min();
 
@@ -55,7 +55,7 @@ struct SessionRecord {
   SessionNode* newer = nullptr;
   std::uint32_t password_mark = 0;
   std::uint32_t idle_life_s = 0;  // of its own, rounded up; 0: as configured
-  std::array<char, 19> address_prefix{};
+  std::array<char, 15> address_prefix{};
   bool revoked = false;
 
   [[nodiscard]] auth::FamilyRecord rotation() const;
@@ -68,7 +68,7 @@ struct SessionRecord {
 
   // Cut where it is longer than a network can be.
   void set_address_prefix(std::string_view text);
-  [[nodiscard]] std::string_view address_prefix_text() const;
+  [[nodiscard]] std::string address_prefix_text() const;
 };
 
 }  // namespace proxy::store
