@@ -60,10 +60,14 @@ bool Attempt::take_pinned() {
 // sent yet, so that every method may do so.
 net::Task<Failure> Attempt::obtain_connection(Plan& plan, Upstream::Step step) {
   Failure failure = Failure::connect_refused;  // of the last endpoint, once one was tried
+  // However many endpoints turn out to be dead meanwhile, waiting has one end.
+  const Upstream::Turn turn{
+      .tried = plan.tried,
+      .fresh = plan.fresh,
+      .client = connection_.stream(),
+      .give_up = std::chrono::steady_clock::now() + upstream_.config().connect_timeout};
   for (;;) {
-    if (step == Upstream::Step::wait) {
-      step = co_await upstream_.wait_for_turn(lease_, connection_.stream());
-    }
+    if (step == Upstream::Step::wait) step = co_await upstream_.wait_for_turn(lease_, turn);
     if (step == Upstream::Step::ready) {
       reused_ = true;
       co_return Failure::none;
@@ -85,6 +89,7 @@ net::Task<Failure> Attempt::obtain_connection(Plan& plan, Upstream::Step step) {
     failure = late ? Failure::connect_timeout : Failure::connect_refused;
     note_outcome(failure);
     plan.tried.add(exchange_.target);
+    if (late && connection_.stream().peer_closed()) co_return Failure::client_closed;
     step = upstream_.take(lease_, plan.tried, plan.fresh);
   }
 }

@@ -105,12 +105,11 @@ void Lease::close() {
 }
 
 void Tried::add(const TargetRef& target) {
-  if (target && count_ < targets_.size()) targets_[count_++] = target.get();
+  if (target && !has(target.get())) targets_.push_back(target);
 }
 
 bool Tried::has(const Target* target) const {
-  const auto end = targets_.begin() + static_cast<std::ptrdiff_t>(count_);
-  return std::find(targets_.begin(), end, target) != end;
+  return std::find(targets_.begin(), targets_.end(), target) != targets_.end();
 }
 
 Upstream::Pending::Pending(Upstream& owner, const net::Executor& executor)
@@ -308,8 +307,9 @@ bool Upstream::close_oldest_idle() {
 }
 
 Upstream::Step Upstream::take(Lease& lease, const Tried& tried, bool fresh) {
-  // Nobody overtakes those who wait.
-  return pending_count_ != 0 ? Step::wait : take_place(lease, tried, fresh);
+  if (pending_count_ == 0) return take_place(lease, tried, fresh);
+  // Nobody overtakes those who wait; but who has tried everything has nothing to wait for.
+  return tried.empty() || has_other(tried) ? Step::wait : Step::exhausted;
 }
 
 Upstream::Step Upstream::take_place(Lease& lease, const Tried& tried, bool fresh) {
@@ -337,18 +337,17 @@ Upstream::Step Upstream::take_place(Lease& lease, const Tried& tried, bool fresh
   return lease.stream_ ? Step::ready : Step::connect;
 }
 
-net::Task<Upstream::Step> Upstream::wait_for_turn(Lease& lease, net::Stream& client) {
+net::Task<Upstream::Step> Upstream::wait_for_turn(Lease& lease, const Turn& turn) {
   if (pending_count_ >= pending_max_) co_return Step::overloaded;
-  const Tried none;
   Pending self(*this, executor_);
-  const auto give_up = std::chrono::steady_clock::now() + config_.connect_timeout;
   for (;;) {
     if (&pending_.front() == &self) {
-      const Step step = take_place(lease, none, false);
+      const Step step = take_place(lease, turn.tried, turn.fresh);
       if (step != Step::wait) co_return step;
     }
-    const auto left = std::chrono::ceil<milliseconds>(give_up - std::chrono::steady_clock::now());
-    if (left <= milliseconds{0} || client.peer_closed()) {
+    const auto left =
+        std::chrono::ceil<milliseconds>(turn.give_up - std::chrono::steady_clock::now());
+    if (left <= milliseconds{0} || turn.client.peer_closed()) {
       co_return targets_.empty() ? Step::unresolved : Step::overloaded;
     }
     self.timer.expires_after(std::min(left, client_check));

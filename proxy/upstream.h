@@ -10,7 +10,6 @@
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <boost/smart_ptr/intrusive_ref_counter.hpp>
 #include <boost/system/error_code.hpp>
-#include <array>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -73,17 +72,16 @@ class Lease {
   bool is_active_ = false;
 };
 
-// Which targets an exchange has tried in vain.
+// Which targets an exchange has tried in vain. Takes memory only where one failed.
 class Tried {
  public:
   void add(const TargetRef& target);
   [[nodiscard]] bool has(const Target* target) const;
-  [[nodiscard]] bool empty() const { return count_ == 0; }
-  void clear() { count_ = 0; }
+  [[nodiscard]] bool empty() const { return targets_.empty(); }
+  void clear() { targets_.clear(); }
 
  private:
-  std::array<const Target*, 8> targets_{};  // only compared, never followed
-  std::size_t count_ = 0;
+  std::vector<TargetRef> targets_;
 };
 
 class Upstream {
@@ -104,10 +102,17 @@ class Upstream {
     unresolved,   // the name has no address
     overloaded,   // too many wait, or waited for too long
   };
-  // The next target and, unless `fresh`, a connection to it that waits.
+  // The next target that was not tried and, unless `fresh`, a connection to it that waits.
   [[nodiscard]] Step take(Lease& lease, const Tried& tried, bool fresh);
-  // After `wait`: for up to connect_timeout, in order, or until `client` leaves. Never `wait`.
-  [[nodiscard]] net::Task<Step> wait_for_turn(Lease& lease, net::Stream& client);
+  // What a request that waits for its turn goes by, and until when.
+  struct Turn {
+    const Tried& tried;
+    bool fresh = false;
+    net::Stream& client;  // nobody waits for one that has left
+    std::chrono::steady_clock::time_point give_up;
+  };
+  // After `wait`, in order. Never `wait`.
+  [[nodiscard]] net::Task<Step> wait_for_turn(Lease& lease, const Turn& turn);
   // After `connect`. The lease gives up its place where it fails; timed_out after connect_timeout.
   [[nodiscard]] net::Task<boost::system::error_code> connect(Lease& lease);
   // Keeps the connection for the next request.
@@ -162,7 +167,6 @@ class Upstream {
   [[nodiscard]] bool is_too_old(const Target::Idle& idle) const;
   [[nodiscard]] bool close_oldest_idle();
   void drop_idle(Target& target, std::size_t count);
-  void leave(Target& target);
   void wake_next();
   void add_target(std::size_t endpoint, const std::string& address);
 

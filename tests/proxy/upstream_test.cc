@@ -73,7 +73,11 @@ class UpstreamTest : public ::testing::Test {
   }
 
   net::Task<void> wait(std::optional<Step>& step, Lease& lease) {
-    step = co_await upstream_->wait_for_turn(lease, *client_);
+    const Upstream::Turn turn{
+        .tried = tried_,
+        .client = *client_,
+        .give_up = std::chrono::steady_clock::now() + config_.connect_timeout};
+    step = co_await upstream_->wait_for_turn(lease, turn);
   }
   struct Waiting {
     std::optional<Step> step;
@@ -92,6 +96,7 @@ class UpstreamTest : public ::testing::Test {
   config::Upstream config_;
   std::unique_ptr<Upstream> upstream_;
   std::vector<Lease> leases_;
+  Tried tried_;  // of whoever waits
   std::list<Waiting> waiting_;
   int client_peer_ = -1;
   std::unique_ptr<net::Stream> client_;
@@ -260,6 +265,49 @@ TEST_F(UpstreamTest, ANameServerCannotMakeTheListEndless) {
   for (int i = 0; i < 200; ++i) many.push_back("10.0.1." + std::to_string(i));
   upstream_->set_addresses(0, many);
   EXPECT_EQ(upstream_->targets().size(), 32U);
+}
+
+TEST_F(UpstreamTest, HoweverManyEndpointsAreDeadEachIsTriedOnce) {
+  config_.endpoints.clear();
+  for (int i = 10; i < 40; ++i) {
+    config_.endpoints.push_back("http://10.0.0." + std::to_string(i) + ":80");
+  }
+  start();
+  Tried tried;
+  Lease lease;
+  for (int i = 10; i < 40; ++i) {
+    ASSERT_EQ(upstream_->take(lease, tried, false), Step::connect);
+    tried.add(lease.target());
+    lease.close();
+  }
+  EXPECT_EQ(upstream_->take(lease, tried, false), Step::exhausted);
+}
+
+// Otherwise two that wait for an application that is gone wake up each other for ever.
+TEST_F(UpstreamTest, WhoHasTriedEverythingWaitsForNothing) {
+  config_.endpoints.resize(1);
+  config_.max_connections = 1;
+  start();
+  ASSERT_EQ(take(), 1);
+  const Waiting& waiting = start_waiting();
+  Tried tried;
+  tried.add(upstream_->targets().front());
+  Lease lease;
+  EXPECT_EQ(upstream_->take(lease, tried, false), Step::exhausted);
+  EXPECT_FALSE(waiting.step);
+  EXPECT_EQ(step(), Step::wait) << "of others";
+}
+
+TEST_F(UpstreamTest, WhoWaitsIsNotGivenWhatItHasTried) {
+  config_.max_connections = 3;
+  start();
+  for (const int expected : {1, 2, 3}) ASSERT_EQ(take(), expected);
+  tried_.add(upstream_->targets()[0]);
+  Waiting& waiting = start_waiting();
+  leases_.clear();
+  poller().poll();
+  ASSERT_EQ(waiting.step, Step::connect);
+  EXPECT_EQ(number_of(waiting.lease), 2);
 }
 
 TEST_F(UpstreamTest, ConnectionsAreBoundedAndAPlaceComesBackWithTheLease) {

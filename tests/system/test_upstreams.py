@@ -9,7 +9,9 @@ import time
 import pytest
 
 from support.backend import response
+from support.client import render
 from support.gate import SLOW, spin
+from support.metrics import Metrics
 
 PUBLIC = {"routes": [{"path": "/**", "access": "public"}], "workers": 1}
 
@@ -223,6 +225,36 @@ def test_a_fixed_host(start):
     gate.get("/x", {"Host": "a.example"})
     assert backend.last().all("Host") == ["app.internal:8443"]
     assert backend.last().get("X-Forwarded-Host") == "a.example"
+
+
+def test_endpoints_that_are_all_dead_are_each_tried_once(start):
+    backend = start.backend()
+    dead = [unused_port() for _ in range(12)]
+    gate = in_front_of(start, [*dead, backend])
+    for _ in range(13):
+        assert gate.get("/x").status == 200
+    backend.stop()
+    assert gate.get("/x").status == 502
+
+
+def test_nobody_waits_for_an_application_that_is_gone(start):
+    """One request had the only connection, others wait for it: when the application ends, so does
+    the waiting."""
+    backend = start.backend()
+    held = threading.Event()
+    backend.on("/x", lambda exchange: (exchange.read_body(), held.wait(30 * SLOW)))
+    gate = in_front_of(start, [backend], {"max_connections": 1, "connect_timeout": "60s"})
+    clients = [gate.connect(timeout=20 * SLOW) for _ in range(4)]
+    for client in clients:
+        client.send(render("GET", "/x"))
+
+    def waiting():
+        text = gate.request("GET", "/metrics", role="health").body.decode()
+        return Metrics(text).value("gatehouse_upstream_requests_pending")
+    gate.wait_for(lambda: waiting() == 3, "requests that wait")
+    backend.stop()
+    held.set()
+    assert [client.read_response().status for client in clients] == [502] * 4
 
 
 # --- names
