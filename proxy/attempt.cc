@@ -176,6 +176,7 @@ net::Task<void> Attempt::upload_rest() {
     }
     if (piece.end) {
       request_sent_ = true;
+      asked_at_ = worker_.wheel.now_tick();
       co_return;
     }
   }
@@ -207,8 +208,12 @@ net::Task<Failure> Attempt::read_head() {
       co_return Failure::bad_response;
     }
     if (upload_failure_ != Failure::none) co_return upload_failure_;
-    if (left <= milliseconds{0}) co_return Failure::upstream_timeout;
-    const milliseconds slice = std::min(left, client_check);
+    // The clock starts when the request has been sent, not while a long upload is under way.
+    if (uploading()) asked_at_ = worker_.wheel.now_tick();
+    const milliseconds waited =
+        (worker_.wheel.now_tick() - asked_at_) * net::Wheel::tick_length;
+    const milliseconds slice = std::min(answer_timeout() - waited, client_check);
+    if (slice <= milliseconds{0}) co_return Failure::upstream_timeout;
     const auto room = exchange_.response.bytes.reserve(http::Buffer::block_bytes / 2);
     const net::IoResult got = co_await stream().read_some(room, slice);
     if (upload_failure_ != Failure::none) co_return upload_failure_;
@@ -421,6 +426,7 @@ net::Task<Failure> Attempt::ask(Plan& plan) {
     upload_.emplace(worker_.executor);
     upload_->start(upload_rest());
   }
+  asked_at_ = worker_.wheel.now_tick();
   failure = co_await read_head();
   for (int interim = 0; failure == Failure::none && is_interim(exchange_.response); ++interim) {
     if (interim == interim_max) co_return Failure::bad_response;

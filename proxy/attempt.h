@@ -76,6 +76,7 @@ class Attempt {
   BodyFramer response_framer_;
   std::optional<net::Child> upload_;  // only where the body does not fit the first write
   Failure upload_failure_ = Failure::none;
+  std::int64_t asked_at_ = 0;  // the wheel's tick; the whole wait for an answer counts from here
   bool reused_ = false;
   bool got_bytes_ = false;       // of an answer
   std::uint64_t body_sent_ = 0;  // bytes of the request's body that this try has framed

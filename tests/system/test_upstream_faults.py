@@ -204,6 +204,25 @@ def test_a_slow_upload_does_not_count_as_a_silent_application(gate, backend, bea
         assert client.read_response("POST").status == 200
 
 
+@pytest.mark.parametrize("drops", [[OK + b"X-A: "] + [b"a"] * 60,
+                                   [b"HTTP/1.1 103 Early Hints\r\n\r\n"] * 14],
+                         ids=["a byte each", "interim answers"])
+def test_an_answer_that_trickles_is_late(gate, backend, bearer, drops):
+    """response_timeout is for the whole head, whatever comes of it meanwhile."""
+    over = threading.Event()
+
+    def script(exchange):
+        for drop in drops:
+            exchange.send(drop)
+            if over.wait(0.3):
+                return
+        exchange.send(OK + b"Content-Length: 0\r\n\r\n")
+    backend.on("/x", script)
+    answer = gate.get("/x", bearer)
+    over.set()
+    assert answer.status == 504
+
+
 # --- reused connections (P15, X-04, X-06)
 
 def warm(gate, bearer):
@@ -239,6 +258,16 @@ def test_get_on_a_dying_idle_connection_is_sent_again(gate, backend, bearer, res
         answer = client.request("GET", "/x", bearer)
         assert answer.status == 200 and answer.body == b"again"
     assert len(backend.at("/x")) == 2, "once more, and only once"
+
+
+@pytest.mark.parametrize("head", [{"Content-Length": "0"}, {"Transfer-Encoding": "chunked"}])
+def test_a_put_without_a_byte_is_sent_again_as_a_get_is(gate, backend, bearer, head):
+    vanishing(backend, reset=False, on_request=True)
+    with warm(gate, bearer) as client:
+        client.send(render("PUT", "/x", {**bearer, **head}) +
+                    (b"" if "Content-Length" in head else b"0\r\n\r\n"))
+        assert client.read_response("PUT").body == b"again"
+    assert len(backend.at("/x")) == 2 and backend.last().complete
 
 
 def test_get_is_sent_again_only_once(gate, backend, bearer):
