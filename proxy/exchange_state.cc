@@ -20,6 +20,8 @@ void Exchange::next() {
   response.clear();
   response.bytes.clear();
   response_parser.reset();
+  request_body = BodyReader{};
+  response_body = BodyReader{};
   out.clear();
   relay_up.clear();
   relay_down.clear();

@@ -26,6 +26,15 @@ def test_access_line(gate, backend):
     assert "secret" not in json.dumps(line), "queries may hold secrets"
 
 
+def test_a_request_that_cannot_be_read_has_no_bytes_of_the_one_before(gate, backend):
+    with gate.connect() as client:
+        assert client.request("POST", "/x", gate.bearer(), b"x" * 1000).status == 200
+        client.send(b"GET /broken HTTP/1.1\r\nno field\r\n\r\n")
+        assert client.read_response().status == 400
+    line = gate.wait_for_record(type="access", status=400)
+    assert line["bytes_in"] == 0
+
+
 def test_refusals_say_why(gate):
     gate.get("/logged/none")
     gate.get("/logged/bad", {"Authorization": "Bearer x.y.z"})
