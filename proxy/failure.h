@@ -26,9 +26,9 @@ enum class Failure : std::uint8_t {
 };
 [[nodiscard]] std::string_view name(Failure failure);
 [[nodiscard]] int status_of(Failure failure);
-// Whether the application is to blame: 502 or 504.
+// Whether the application is to blame, and not the client, its request or its session.
 [[nodiscard]] inline bool is_of_upstream(Failure failure) {
-  return status_of(failure) >= 502;
+  return failure != Failure::client_closed && status_of(failure) >= 502;
 }
 
 }  // namespace proxy

@@ -117,6 +117,8 @@ def test_a_client_that_left_is_499(gate, backend):
         client.abort()
     counted(gate, leave, "gatehouse_requests_total", 1, route="open", code="499")
     go_on.set()
+    blamed = scrape(gate).value("gatehouse_upstream_failures_total", reason="client_closed")
+    assert blamed == 0, "that is not the application's fault"
 
 
 def test_failures_of_the_application(gate, backend):
