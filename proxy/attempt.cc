@@ -201,7 +201,6 @@ milliseconds Attempt::answer_timeout() const {
 }
 
 net::Task<Failure> Attempt::read_head() {
-  milliseconds left = answer_timeout();
   while (exchange_.response.bytes.empty() ||
          exchange_.response_parser.feed(exchange_.response) != http::Progress::complete) {
     if (exchange_.response_parser.error() != http::ParseError::none) {
@@ -222,12 +221,8 @@ net::Task<Failure> Attempt::read_head() {
       got_bytes_ = true;
     } else if (got.error != boost::asio::error::timed_out) {
       co_return Failure::upstream_closed;
-    } else if (uploading()) {
-      // The clock starts when the request has been sent, not while a long upload is under way.
-      left = answer_timeout();
-    } else {
-      left -= slice;
-      if (connection_.stream().peer_closed()) co_return Failure::client_closed;
+    } else if (!uploading() && connection_.stream().peer_closed()) {
+      co_return Failure::client_closed;
     }
   }
   const auto error =
@@ -361,6 +356,8 @@ net::Task<Failure> Attempt::relay_answer(net::Pieces pieces, BodyPiece piece, bo
 }
 
 net::Task<Failure> Attempt::switch_protocols() {
+  SessionStreamGuard session(worker_, exchange_, connection_, stream());
+  if (session.revoked()) co_return Failure::session_ended;
   http::Buffer& out = exchange_.out;
   out.clear();
   append_status_line(exchange_.response, out);
@@ -369,7 +366,7 @@ net::Task<Failure> Attempt::switch_protocols() {
   exchange_.status = 101;
   answer_started_ = true;
   connection_.close_after_this();
-  const Failure failure = co_await run_tunnel(worker_, connection_, exchange_, stream(),
+  const Failure failure = co_await run_tunnel(worker_, connection_, exchange_, stream(), session,
                                               upstream_.config().stream_idle_timeout);
   // The Close frame is the end, which a reset behind it could take away again.
   answer_ended_ = failure == Failure::session_ended;

@@ -132,9 +132,8 @@ SessionStreamGuard::~SessionStreamGuard() {
 }
 
 net::Task<Failure> run_tunnel(WorkerState& worker, Connection& connection, Exchange& exchange,
-                              net::Stream& upstream, milliseconds idle_timeout) {
-  SessionStreamGuard session(worker, exchange, connection, upstream);
-  if (session.revoked()) co_return Failure::session_ended;
+                              net::Stream& upstream, SessionStreamGuard& session,
+                              milliseconds idle_timeout) {
   net::Stream& client = connection.stream();
   Both both{.idle_timeout = idle_timeout,
             .close_code = exchange.decision.route->close_code,

@@ -12,11 +12,6 @@
 
 namespace proxy {
 
-// Sends exchange.out (the 101 head) and what both sides sent early, then relays.
-[[nodiscard]] net::Task<Failure> run_tunnel(WorkerState& worker, Connection& connection,
-                                            Exchange& exchange, net::Stream& upstream,
-                                            std::chrono::milliseconds idle_timeout);
-
 // Registers a stream that must end with its session, for as long as this object lives.
 class SessionStreamGuard {
  public:
@@ -33,5 +28,12 @@ class SessionStreamGuard {
   SessionStream entry_;
   bool registered_ = false;
 };
+
+// Sends exchange.out (the 101 head) and what both sides sent early, then relays; until `session` is
+// over.
+[[nodiscard]] net::Task<Failure> run_tunnel(WorkerState& worker, Connection& connection,
+                                            Exchange& exchange, net::Stream& upstream,
+                                            SessionStreamGuard& session,
+                                            std::chrono::milliseconds idle_timeout);
 
 }  // namespace proxy

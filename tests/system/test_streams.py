@@ -324,6 +324,26 @@ def test_a_session_that_ends_before_its_stream_begins_is_401(gate, backend):
         assert answer.status == 401 and answer.get("WWW-Authenticate")
 
 
+def test_a_session_that_ends_before_its_tunnel_begins_is_401(gate, backend):
+    may_answer, told = threading.Event(), []
+
+    def slowly(exchange):
+        exchange.read_body()
+        exchange.wait(may_answer)
+        exchange.send(SWITCH)
+        told.append(exchange.receive())
+    backend.on("/ws", slowly)
+    tokens = gate.login()
+    with gate.connect() as client:
+        client.send(render("GET", "/ws", {**tokens.bearer(), **UPGRADE}))
+        assert backend.arrived.wait(5 * SLOW)
+        assert gate.request("POST", "/logout", tokens.cookie(), b"").status == 204
+        may_answer.set()
+        answer = client.read_response()
+        assert answer.status == 401 and answer.get("WWW-Authenticate")
+    gate.wait_for(lambda: told == [b""], "the end of the application's connection")
+
+
 @pytest.mark.parametrize("upgrade", ["h2c", "websocket, h2c", "TLS/1.0"])
 def test_other_upgrades_are_plain_requests(gate, backend, bearer, upgrade):
     answer = gate.get("/ws", {**bearer, "Connection": "Upgrade, HTTP2-Settings",
