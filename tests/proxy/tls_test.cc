@@ -277,6 +277,30 @@ TEST_F(TlsTest, AFewKeyUpdatesDoNotDisturbTheData) {
   EXPECT_EQ(received, std::string(100, 'x'));
 }
 
+// The answer to a key update does not fit into the socket, and we have nothing else to write that
+// would take it along.
+TEST_F(TlsTest, AReadThatHasToWriteFirstGoesOnWhenThereIsRoom) {
+  connect();
+  poller().poll();
+  std::array<char, 4'096> junk{};
+  while (::send(server_->descriptor(), junk.data(), junk.size(), MSG_DONTWAIT) > 0) {
+  }
+  std::string received;
+  std::optional<error_code> end;
+  spawn(read_all(*server_, received, end));
+  SSL* const handle = client_->tls()->handle();
+  ::SSL_key_update(handle, SSL_KEY_UPDATE_REQUESTED);
+  ::SSL_do_handshake(handle);
+  Pieces pieces("behind it");
+  ASSERT_TRUE(client_->try_write(pieces));
+  poller().poll();
+  EXPECT_EQ(received, "");
+  while (::recv(client_->descriptor(), junk.data(), junk.size(), MSG_DONTWAIT) > 0) {
+  }
+  run_until([&] { return !received.empty() || end; });
+  EXPECT_EQ(received, "behind it");
+}
+
 TEST_F(TlsTest, ClientsAreAskedForACertificate) {
   const auto own = authority_.issue("server", "DNS:a.example");
   const auto theirs = authority_.issue("client one", "DNS:client.example");
