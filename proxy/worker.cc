@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
+#include <system_error>
 
 #include "proxy/exchange.h"
 #include "proxy/net/listen.h"
@@ -45,16 +46,20 @@ Worker::~Worker() {
 }
 
 void Worker::listen(ListenerId id, int descriptor, ListenerSetupPtr setup, bool running) {
-  const auto begin = [this, id, descriptor, setup = std::move(setup)](bool accepts) {
-    listeners_.push_back(std::make_unique<Listener>(poller_, id, descriptor, setup));
-    listeners_.back()->watched.watch(descriptor);
-    if (accepts) keep_accepting(*listeners_.back());
+  const auto add = [this, id, descriptor, setup = std::move(setup)]() -> Listener& {
+    listeners_.reserve(listeners_.size() + 1);  // what throws comes before what owns
+    return *listeners_.emplace_back(
+        std::make_unique<Listener>(poller_, id, descriptor, setup));
   };
-  if (running) {
-    post([begin] { begin(true); });
-  } else {
-    begin(false);
+  if (!running) {
+    add().watched.watch(descriptor);
+    return;
   }
+  post([this, add] {
+    Listener* added = nullptr;
+    net::until_memory([&] { added = &add(); });
+    net::until_memory([&] { keep_accepting(*added); });
+  });
 }
 
 void Worker::Listener::close() {
@@ -239,8 +244,24 @@ void Worker::take_queue_and_close(Listener& listener) {
   listener.close();
 }
 
+// Opened by a reload, which is over and was a success: where the kernel has no room, we try again.
+net::Task<void> Worker::begin_watching(Listener& listener) {
+  net::Timer pause(state_.executor);
+  for (bool told = false; listener.descriptor >= 0; told = true) {
+    try {
+      listener.watched.watch(listener.descriptor);
+      co_return;
+    } catch (const std::system_error&) {
+      if (!told) report("a new listener has to wait: the kernel has no room for it in epoll");
+    }
+    pause.expires_after(accept_pause);
+    co_await pause.async_wait(net::as_result);
+  }
+}
+
 net::Task<void> Worker::accept_loop(Listener& listener) {
   net::Timer pause(state_.executor);
+  if (!listener.watched.is_watched()) co_await begin_watching(listener);
   while (listener.descriptor >= 0) {
     if (!listener.watched.readable) {
       const auto [error] = co_await listener.watched.reader.async_wait(net::as_result);
@@ -256,12 +277,14 @@ net::Task<void> Worker::accept_loop(Listener& listener) {
 void Worker::post(std::function<void()> task) { poller_.post(std::move(task)); }
 
 void Worker::install(std::shared_ptr<const Runtime> runtime) {
-  post([this, runtime = std::move(runtime)]() mutable {
+  post([this, runtime = std::move(runtime)] {
+    LocalRuntimeRef next;
+    net::until_memory([&] {
+      next.reset(new LocalRuntime(runtime, state_.executor, state_.wheel, state_.process.workers));
+      next->learn_from(*state_.local);
+    });
     log_.set_options(runtime->log);
     state_.local->show_upstreams(false);
-    LocalRuntimeRef next(new LocalRuntime(std::move(runtime), state_.executor, state_.wheel,
-                                          state_.process.workers));
-    next->learn_from(*state_.local);
     state_.install(std::move(next));
   });
 }

@@ -54,6 +54,7 @@ class Worker {
   };
   enum class Accepting : std::uint8_t { all_taken, more, no_room };
   void take_queue_and_close(Listener& listener);
+  net::Task<void> begin_watching(Listener& listener);
   net::Task<void> accept_loop(Listener& listener);
   net::Task<void> tick_loop();
   void keep_accepting(Listener& listener);

@@ -94,6 +94,7 @@ class Watched {
 
   // Throws std::system_error where the kernel has no room for one more.
   void watch(int descriptor);
+  [[nodiscard]] bool is_watched() const { return descriptor_ >= 0; }
   // Whoever waits gets operation_aborted.
   void unwatch();
 

@@ -3,6 +3,7 @@ requests. Whatever fails, nothing unauthorised reaches the application, an answe
 or a 5xx, no refresh is refused, and the program goes on or ends with a line that says why."""
 
 import re
+import signal
 import subprocess
 
 import pytest
@@ -130,6 +131,21 @@ def try_every(kind, step, start, faults):
 @pytest.mark.parametrize("kind", STEPS)
 def test_a_call_that_fails_opens_nothing(kind, start, faults):
     try_every(kind, STEPS[kind], start, faults)
+
+
+def test_a_new_listener_that_cannot_be_watched_yet_is_tried_again(start, faults, tmp_path):
+    backend = start.backend()
+    config = {**CONFIG, "workers": 1}
+    gate = start(backend, config, environment=faults.environment())
+    path = str(tmp_path / "second.sock")
+    gate.write_config(start.config(backend, {**config, "listeners": [
+        {"address": "127.0.0.1:0"}, {"address": f"unix:{path}"}]}))
+    faults.arm("watching", 1)
+    gate.signal(signal.SIGHUP)
+    gate.wait_for_log("a new listener has to wait")
+    assert faults.disarm()
+    with Client(path) as client:
+        assert client.request("GET", "/public/x").status == 200
 
 
 @pytest.mark.nightly

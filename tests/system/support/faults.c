@@ -130,7 +130,9 @@ int socket(int domain, int type, int protocol) {
 
 int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event) {
   NEXT(epoll_ctl);
-  return fails(watching, ENOMEM) ? -1 : next(epoll, operation, fd, event);
+  /* Only what takes memory can fail for want of it. */
+  const int adds = operation == EPOLL_CTL_ADD;
+  return adds && fails(watching, ENOMEM) ? -1 : next(epoll, operation, fd, event);
 }
 
 int fsync(int fd) {
