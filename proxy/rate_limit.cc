@@ -50,8 +50,12 @@ RateRule rate_rule(const config::RateLimit& config, std::string route) {
   RateRule rule;
   rule.key = config.key;
   rule.interval = nanoseconds{config.rate.window} / std::max(config.rate.count, 1U);
-  rule.burst = std::max(config.burst != 0 ? config.burst : config.rate.count, 1U);
-  rule.shared = {config.rate.count, config.rate.window, rule.burst};
+  const std::uint32_t burst = std::max(config.burst != 0 ? config.burst : config.rate.count, 1U);
+  // A century at most: further away no moment can be counted.
+  constexpr nanoseconds tolerance_max = std::chrono::hours{24 * 365 * 100};
+  const std::int64_t affordable = tolerance_max / std::max(rule.interval, nanoseconds{1});
+  rule.tolerance = rule.interval * std::min<std::int64_t>(burst - 1, affordable);
+  rule.shared = {config.rate.count, config.rate.window, burst};
   rule.is_cluster = config.scope == config::RateScope::cluster;
   const auto window = std::chrono::ceil<std::chrono::seconds>(config.rate.window);
   rule.policy = "RateLimit-Policy: " + quoted(route) + ";q=" + std::to_string(config.rate.count) +
@@ -88,7 +92,7 @@ nanoseconds RateTable::take(const RateRule& rule, std::string_view who,
   key += key == 0;
   const auto time = static_cast<std::uint64_t>(now.time_since_epoch().count());
   const auto interval = static_cast<std::uint64_t>(rule.interval.count());
-  const std::uint64_t tolerance = interval * (rule.burst - 1);
+  const auto tolerance = static_cast<std::uint64_t>(rule.tolerance.count());
   const Word full_at(find(key, time).full_at);
   std::uint64_t old = full_at.load(std::memory_order_relaxed);
   for (;;) {

@@ -20,7 +20,7 @@ struct RateRule {
   config::RateKey key = config::RateKey::principal;
   std::string route;  // part of every bucket's name
   std::chrono::nanoseconds interval{0};  // in which one request's worth comes back
-  std::uint32_t burst = 1;
+  std::chrono::nanoseconds tolerance{0};  // how far a bucket's moment may lie ahead: the burst
   bool is_cluster = false;   // counted in the store, as `shared` says
   auth::BucketRate shared;
   std::string policy;  // "RateLimit-Policy: ...\r\n"

@@ -44,6 +44,12 @@ TEST_F(RateTableTest, ABurstThenTheRate) {
   EXPECT_EQ(taken(rule, 20), 5);
 }
 
+TEST_F(RateTableTest, ABurstOfManyDaysIsNotTakenForNone) {
+  const RateRule rule = rule_of(1, 24h, 213'505);  // 2^64 nanoseconds and a few
+  EXPECT_EQ(taken(rule, 1'000), 1'000);
+  EXPECT_EQ(taken(rule_of(1, 24h, 4'294'967'295), 1'000, "bob"), 1'000);
+}
+
 TEST_F(RateTableTest, WithoutABurstTheWholeWindowMayComeAtOnce) {
   EXPECT_EQ(taken(rule_of(7, 60'000ms), 20), 7);
 }
