@@ -122,7 +122,8 @@ const std::set<std::string>& managed_names() {
       "keepalive", "proxyconnection", "proxyauthorization", "proxyauthenticate", "authorization",
       "cookie", "setcookie", "expect", "contenttype", "contentencoding", "range", "forwarded",
       "via", "xforwardedfor", "xforwardedproto", "xforwardedhost", "xforwardedport", "xrealip",
-      "xrequestid", "xrewriteurl", "xoriginalurl", "xoriginalmethod", "maxforwards", "origin",
+      "xforwardedclientcert", "xrequestid", "traceparent", "tracestate",
+       "xrewriteurl", "xoriginalurl", "xoriginalmethod", "maxforwards", "origin",
       "secwebsocketkey", "secwebsocketversion", "secwebsocketprotocol", "secwebsocketextensions",
       "secwebsocketaccept"};
   return names;
