@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/error.hpp>
-#include <charconv>
 
 #include "proxy/http/guard.h"
 #include "proxy/http/status.h"
@@ -221,13 +220,8 @@ net::Task<void> Connection::reply(Exchange& exchange, const Reply& answer) {
   if (unread_body && exchange.request.expects_continue && !continued_) close_ = true;
   http::Buffer& out = exchange.out;
   out.clear();
-  std::array<char, 24> number{};
-  const auto append_number = [&out, &number](std::uint64_t value) {
-    const auto end = std::to_chars(number.data(), number.data() + number.size(), value).ptr;
-    out.append({number.data(), static_cast<std::size_t>(end - number.data())});
-  };
   out.append("HTTP/1.1 ");
-  append_number(static_cast<std::uint64_t>(answer.status));
+  out.append_number(static_cast<std::uint64_t>(answer.status));
   out.append(" ");
   out.append(http::reason_phrase(answer.status));
   out.append("\r\n");
@@ -246,7 +240,7 @@ net::Task<void> Connection::reply(Exchange& exchange, const Reply& answer) {
   }
   if (answer.status != 204) {
     out.append("Content-Length: ");
-    append_number(answer.body.size());
+    out.append_number(answer.body.size());
     out.append("\r\n");
   }
   out.append(persistence_line(exchange));

@@ -104,11 +104,6 @@ void forget_answer(Exchange& exchange) {
   exchange.response_parser.reset();
 }
 
-net::Task<void> rest_before_retry(const net::Executor& executor, milliseconds time) {
-  net::Timer timer(executor, time);
-  co_await timer.async_wait(net::as_result);
-}
-
 }  // namespace
 
 net::Task<Forwarded> forward(WorkerState& worker, Connection& connection, Exchange& exchange) {
@@ -131,7 +126,7 @@ net::Task<Forwarded> forward(WorkerState& worker, Connection& connection, Exchan
     if (!again) break;
     ++exchange.resends;
     forget_answer(exchange);
-    if (retries.has_pause()) co_await rest_before_retry(worker.executor, retries.pause());
+    if (retries.has_pause()) co_await net::pass_time(worker.executor, retries.pause());
   }
   if (exchange.target) exchange.upstream = exchange.target->name;
   exchange.upstream_duration = since(exchange.began);

@@ -14,11 +14,6 @@ Reply text(int status, std::string body) {
   return reply;
 }
 
-net::Task<void> wait_for(const net::Executor& executor, std::chrono::milliseconds time) {
-  net::Timer timer(executor, time);
-  co_await timer.async_wait(net::as_result);
-}
-
 }  // namespace
 
 Readiness readiness(const ProcessState& process, const config::OnOutage& on_outage) {
@@ -58,7 +53,7 @@ net::Task<Reply> answer_health(WorkerState& worker, const Exchange& exchange) {
     co_return reply;
   }
   if (head.path == "/prestop") {
-    co_await wait_for(worker.executor, exchange.local->runtime->config.drain.delay);
+    co_await net::pass_time(worker.executor, exchange.local->runtime->config.drain.delay);
     co_return text(200, "ok\n");
   }
   co_return text(404, "not here: /livez, /readyz, /metrics or /prestop\n");

@@ -1,20 +1,11 @@
 // Heads towards both sides; see upstream_request.h.
 #include "proxy/upstream_request.h"
 
-#include <array>
-#include <charconv>
-
 namespace proxy {
 namespace {
 
 using http::BodyKind;
 using http::HeaderId;
-
-void append_number(std::uint64_t value, http::Buffer& out) {
-  std::array<char, 20> digits{};
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
-  out.append({digits.data(), static_cast<std::size_t>(end - digits.data())});
-}
 
 bool is_connection_bound(std::string_view value) {
   return (value.size() >= 4 && http::equal_ignoring_case(value.substr(0, 4), "ntlm")) ||
@@ -25,7 +16,7 @@ bool is_connection_bound(std::string_view value) {
 
 void append_content_length(std::uint64_t length, http::Buffer& out) {
   out.append("Content-Length: ");
-  append_number(length, out);
+  out.append_number(length);
   out.append("\r\n");
 }
 
@@ -81,7 +72,7 @@ void append_answer_fields(const Exchange& exchange, http::Buffer& out) {
 
 void append_status_line(const http::ResponseHead& response, http::Buffer& out) {
   out.append("HTTP/1.1 ");
-  append_number(static_cast<std::uint64_t>(response.status), out);
+  out.append_number(static_cast<std::uint64_t>(response.status));
   out.append(" ");
   out.append(response.reason);
   out.append("\r\n");

@@ -39,11 +39,6 @@ bool is_well(const config::HealthCheck& check, int status) {
   return status >= 200 && status < 400;
 }
 
-net::Task<void> pass_time(const net::Executor& executor, milliseconds time) {
-  net::Timer timer(executor, time);
-  co_await timer.async_wait(net::as_result);
-}
-
 // For lack of memory; the next round is as good as this one.
 void again(std::exception_ptr) {}
 
@@ -130,7 +125,7 @@ net::Task<void> UpstreamWatch::follow_name(Place place, std::size_t endpoint) {
     is_failing = failed;
     milliseconds pause = config.dns_refresh;
     if (failed) pause = std::min(look_up_again, pause);
-    co_await pass_time(control_.executor, pause);
+    co_await net::pass_time(control_.executor, pause);
     if (is_over(place)) co_return;
   }
 }
@@ -176,7 +171,7 @@ net::Task<void> UpstreamWatch::check_target(Place place, TargetRef target) {
                           {"reason", answer.error}});
       control_.log.flush();
     }
-    co_await pass_time(control_.executor, check.interval);
+    co_await net::pass_time(control_.executor, check.interval);
     if (is_over(place) || target->is_gone) co_return;
   }
 }

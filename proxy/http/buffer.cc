@@ -8,6 +8,8 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -134,6 +136,12 @@ void Buffer::append_growing(std::string_view bytes) {
   if (bytes.empty()) return;
   std::memcpy(reserve(bytes.size()).data(), bytes.data(), bytes.size());
   size_ += bytes.size();
+}
+
+void Buffer::append_number(std::uint64_t value) {
+  std::array<char, 20> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+  append({digits.data(), static_cast<std::size_t>(end - digits.data())});
 }
 
 void Buffer::consume(std::size_t bytes) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <span>
 #include <string_view>
@@ -50,6 +51,7 @@ class Buffer {
     std::memcpy(at + value.size(), "\r\n", 2);
     size_ += bytes;
   }
+  void append_number(std::uint64_t value);
   // Drops the first `bytes` and moves the rest to the front.
   void consume(std::size_t bytes);
   void clear() { size_ = 0; }

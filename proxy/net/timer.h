@@ -10,6 +10,7 @@
 
 #include "proxy/net/deadline.h"
 #include "proxy/net/poller.h"
+#include "proxy/net/task.h"
 
 namespace proxy::net {
 
@@ -45,5 +46,8 @@ class Timer final : private Deadline {
   void on_expired() override { waiter_.complete({}); }
   Waiter waiter_;
 };
+
+// Waits for that long.
+[[nodiscard]] Task<void> pass_time(const Executor& executor, std::chrono::milliseconds time);
 
 }  // namespace proxy::net
