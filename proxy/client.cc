@@ -4,20 +4,10 @@
 #include <algorithm>
 
 #include "proxy/http/guard.h"
+#include "proxy/http/syntax.h"
 
 namespace proxy {
 namespace {
-
-bool is_trusted(const Runtime& runtime, const net::Address& address) {
-  return std::any_of(runtime.trusted_proxies.begin(), runtime.trusted_proxies.end(),
-                     [&address](const net::Network& network) { return network.contains(address); });
-}
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
 
 // From the right, the first address that is not a trusted proxy. An entry that is no address ends
 // the walk: what is left of it cannot be trusted (SECURITY C03).
@@ -26,7 +16,8 @@ std::string_view client_in_chain(const Runtime& runtime, std::string_view chain,
   std::string_view client = peer;
   while (!chain.empty()) {
     const auto comma = chain.rfind(',');
-    const auto entry = trim(comma == std::string_view::npos ? chain : chain.substr(comma + 1));
+    const auto entry =
+        http::syntax::trim(comma == std::string_view::npos ? chain : chain.substr(comma + 1));
     chain = comma == std::string_view::npos ? std::string_view{} : chain.substr(0, comma);
     const auto address = net::parse_address(entry);
     if (!address) return client;
@@ -84,6 +75,11 @@ bool is_request_id(std::string_view text) {
 
 }  // namespace
 
+bool is_trusted(const Runtime& runtime, const net::Address& address) {
+  return std::any_of(runtime.trusted_proxies.begin(), runtime.trusted_proxies.end(),
+                     [&address](const net::Network& network) { return network.contains(address); });
+}
+
 Client client_of(const Runtime& runtime, const Peer& peer, const http::RequestHead& head) {
   Client client;
   client.address = peer.text;
@@ -93,7 +89,7 @@ Client client_of(const Runtime& runtime, const Peer& peer, const http::RequestHe
   client.forwarding.host = head.authority;
   client.forwarding.port = peer.local_port;
   const ForwardedFields fields = forwarded_fields(head);
-  client.peer_is_trusted = !runtime.trusted_proxies.empty() && is_trusted(runtime, peer.address);
+  client.peer_is_trusted = is_trusted(runtime, peer.address);
   if (!client.peer_is_trusted) {
     client.ignored_forwarding = fields.any;
     return client;
@@ -107,7 +103,7 @@ Client client_of(const Runtime& runtime, const Peer& peer, const http::RequestHe
   // The chain is passed on only as far as it could be read; garbage in front of it is cut.
   if (!chain.empty() && client.address != peer.text) {
     const auto start = static_cast<std::size_t>(client.address.data() - chain.data());
-    client.forwarding.chain = trim(chain.substr(start));
+    client.forwarding.chain = http::syntax::trim(chain.substr(start));
   }
   if (fields.proto == "http" || fields.proto == "https") {
     client.forwarding.scheme = fields.proto;

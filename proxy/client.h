@@ -1,6 +1,7 @@
 // Who the client of a request is, once trusted proxies have been listened to. Everything a client
 // could forge is ignored unless the connection comes from `trusted_proxies` (SECURITY section C).
-// Pure; no allocation; views point into the head or the connection.
+// Pure; allocates only where several X-Forwarded-For lines are joined; views point into the head or
+// the connection.
 #pragma once
 
 #include <memory>
@@ -31,6 +32,9 @@ struct Client {
   bool peer_is_trusted = false;
   bool ignored_forwarding = false;  // an untrusted peer sent X-Forwarded-*
 };
+
+// Whether that address may say who it speaks for (`trusted_proxies`).
+[[nodiscard]] bool is_trusted(const Runtime& runtime, const net::Address& address);
 
 // `forwarding.request_id` is left to the caller unless a trusted proxy sent one.
 [[nodiscard]] Client client_of(const Runtime& runtime, const Peer& peer,

@@ -12,13 +12,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-bool may_speak_for_clients(const Runtime& runtime, const net::Address& address) {
-  for (const net::Network& network : runtime.trusted_proxies) {
-    if (network.contains(address)) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 net::Task<bool> Connection::open() {
@@ -39,7 +32,7 @@ net::Task<bool> Connection::open() {
 net::Task<bool> Connection::read_proxy_header() {
   const Runtime& runtime = *worker_.local->runtime;
   const bool is_unix = peer_text_ == "unix";
-  if (!is_unix && !may_speak_for_clients(runtime, peer_address_)) {
+  if (!is_unix && !is_trusted(runtime, peer_address_)) {
     count(Metric::connections_refused, "not_trusted");
     co_return false;
   }

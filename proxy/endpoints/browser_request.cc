@@ -4,21 +4,16 @@
 #include <algorithm>
 
 #include "proxy/endpoints/endpoint.h"
+#include "proxy/http/syntax.h"
 
 namespace proxy::endpoints {
 namespace {
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
 
 std::string_view cut(std::string_view& rest, char separator) {
   const std::size_t end = rest.find(separator);
   const std::string_view part = rest.substr(0, end);
   rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
-  return trim(part);
+  return http::syntax::trim(part);
 }
 
 // `q` in thousandths (RFC 9110 section 12.4.2); what cannot be read counts as not wanted.
