@@ -1,6 +1,7 @@
 // See syntax.h.
 #include "config/syntax.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -140,15 +141,19 @@ bool is_token(std::string_view text) {
   return !text.empty();
 }
 
-std::string folded(std::string_view header_name) {
-  std::string name;
-  for (const char c : header_name) {
-    if (c >= 'A' && c <= 'Z') {
-      name += static_cast<char>(c - 'A' + 'a');
-    } else if (is_alpha(c) || is_digit(c)) {
-      name += c;
-    }
+std::string lowered(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) {
+    if (c >= 'A' && c <= 'Z') { c = static_cast<char>(c - 'A' + 'a'); }
   }
+  return result;
+}
+
+std::string folded(std::string_view header_name) {
+  std::string name = lowered(header_name);
+  name.erase(std::remove_if(name.begin(), name.end(),
+                            [](char c) { return !is_alpha(c) && !is_digit(c); }),
+             name.end());
   return name;
 }
 

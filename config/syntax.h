@@ -20,6 +20,8 @@ namespace config {
 
 // RFC 9110 section 5.6.2: header and cookie names.
 [[nodiscard]] bool is_token(std::string_view text);
+// Letters A to Z in lower case, whatever the locale.
+[[nodiscard]] std::string lowered(std::string_view text);
 // Lower case with everything but letters and digits removed: what backends may take for equal.
 [[nodiscard]] std::string folded(std::string_view header_name);
 // A DNS name of letters, digits, hyphens and dots; no final dot.

@@ -79,13 +79,6 @@ bool shares_method(const Route& a, const Route& b) {
   });
 }
 
-std::string lower(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') { c = static_cast<char>(c - 'A' + 'a'); }
-  }
-  return text;
-}
-
 // Whether the rule `earlier` leaves nothing for the rule `later`.
 void check_reachable(const Config& config, std::size_t later, Report& report) {
   const auto& route = config.routes[later];
@@ -95,7 +88,7 @@ void check_reachable(const Config& config, std::size_t later, Report& report) {
     const auto& earlier = config.routes[i];
     if (!check_pattern(earlier.path).empty()) { continue; }
     const auto name = item_key("routes", i) + line_of(earlier);
-    const bool same_host = lower(earlier.host) == lower(route.host);
+    const bool same_host = lowered(earlier.host) == lowered(route.host);
     if (same_host && earlier.path == route.path) {
       if (!are_neighbours) {
         report.problem(key, "must stand directly behind " + name +

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "config/syntax.h"
 #include "proxy/http/cookie.h"
 #include "proxy/http/guard.h"
 
@@ -128,18 +129,18 @@ HeaderPolicy::HeaderPolicy(const config::Config& config, std::vector<std::string
 
   std::vector<std::string> names;
   for (const config::IdentityHeader& entry : identity_) {
-    names.push_back(http::fold(entry.header));
+    names.push_back(config::folded(entry.header));
     managed_ids_ |= id_bit(http::header_id(entry.header));
   }
   // Every preset's names are dropped, the unused ones too: an application that trusts one of them
   // must not meet the client's copy because another preset is configured.
-  for (const Preset& entry : oauth2_proxy) names.push_back(http::fold(entry.header));
-  for (const Preset& entry : authelia) names.push_back(http::fold(entry.header));
-  for (const Preset& entry : x_auth_request) names.push_back(http::fold(entry.header));
-  for (const char* name : always_managed) names.push_back(http::fold(name));
+  for (const Preset& entry : oauth2_proxy) names.push_back(config::folded(entry.header));
+  for (const Preset& entry : authelia) names.push_back(config::folded(entry.header));
+  for (const Preset& entry : x_auth_request) names.push_back(config::folded(entry.header));
+  for (const char* name : always_managed) names.push_back(config::folded(name));
   // Where spans are recorded the application is told about ours (trace.h).
   if (!config.tracing.otlp_url.empty()) {
-    for (const char* name : {"traceparent", "tracestate"}) names.push_back(http::fold(name));
+    for (const char* name : {"traceparent", "tracestate"}) names.push_back(config::folded(name));
   }
   for (const std::string& name : names) managed_.push_back(http::folded_hash(name));
   std::sort(managed_.begin(), managed_.end());

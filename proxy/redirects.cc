@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "proxy/http/guard.h"
+#include "config/syntax.h"
 #include "proxy/http/head.h"
 #include "proxy/http/path.h"
 
@@ -12,14 +13,6 @@ namespace proxy {
 namespace {
 
 constexpr std::size_t target_bytes_max = 2'048;
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return result;
-}
 
 bool is_visible(std::string_view text) {
   return std::all_of(text.begin(), text.end(),
@@ -54,7 +47,7 @@ bool is_local_target(std::string_view target) {
 }
 
 RedirectRules::RedirectRules(const std::vector<std::string>& hosts, std::string own_origin)
-    : own_origin_(lower(own_origin)) {
+    : own_origin_(config::lowered(own_origin)) {
   const bool also_plain = !own_origin_.starts_with("https://");
   const auto add_source = [this, also_plain](const std::string& host) {
     form_sources_ += " https://" + host;
@@ -70,7 +63,7 @@ RedirectRules::RedirectRules(const std::vector<std::string>& hosts, std::string 
       rest.remove_prefix(1);
     }
     const std::size_t colon = rest.find(':');
-    host.name = lower(rest.substr(0, colon));
+    host.name = config::lowered(rest.substr(0, colon));
     if (colon != std::string_view::npos) host.port = rest.substr(colon + 1);
     const std::string port = host.port.empty() ? "" : ":" + host.port;
     add_source(host.name + port);
@@ -85,7 +78,7 @@ bool RedirectRules::allows(std::string_view target) const {
 
 bool RedirectRules::allows_host(std::string_view name, std::string_view port,
                                 std::string_view own_port) const {
-  const std::string wanted = lower(name);
+  const std::string wanted = config::lowered(name);
   return std::any_of(hosts_.begin(), hosts_.end(), [&](const Host& host) {
     const bool is_below = host.below && wanted.size() > host.name.size() + 1 &&
                           std::string_view(wanted).ends_with(host.name) &&
@@ -121,9 +114,8 @@ bool RedirectRules::allows_url(std::string_view url) const {
       colon == std::string_view::npos ? std::string_view{} : authority.substr(colon + 1);
   if (!is_host_name(name) || !is_port(port)) return false;
   if (colon != std::string_view::npos && port.empty()) return false;
-  if (!own_origin_.empty() && lower(url.substr(0, url.size() - target.size())) == own_origin_) {
-    return true;
-  }
+  const std::string origin = config::lowered(url.substr(0, url.size() - target.size()));
+  if (!own_origin_.empty() && origin == own_origin_) return true;
   return allows_host(name, port, own_port);
 }
 

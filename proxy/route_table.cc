@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "config/syntax.h"
 #include "proxy/http/path.h"
 
 namespace proxy {
@@ -29,14 +30,6 @@ std::vector<std::string> split_segments(std::string_view pattern) {
 // A host rule is compared without case and without the root's dot (SECURITY B09).
 std::string_view without_root_dot(std::string_view host) {
   return host.ends_with('.') ? host.substr(0, host.size() - 1) : host;
-}
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return result;
 }
 
 enum class Spelling : std::uint8_t { exact, loose };
@@ -124,7 +117,7 @@ RouteTable::RouteTable(const config::Config& config) {
   for (const config::Route& from : config.routes) {
     Route route;
     route.name = from.name.empty() ? from.path : from.name;
-    route.host = lower(without_root_dot(from.host));
+    route.host = config::lowered(without_root_dot(from.host));
     route.segments = split_segments(from.path);
     for (const std::string& method : from.methods) route.methods |= bit(http::method_from(method));
     route.is_public = from.access == config::Access::is_public;

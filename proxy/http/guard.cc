@@ -416,14 +416,6 @@ bool folded_starts_with(std::string_view name, std::string_view prefix) {
   return prefix.empty();
 }
 
-std::string fold(std::string_view name) {
-  std::string folded;
-  for (const char c : name) {
-    if (is_alphanumeric(c)) folded.push_back(syntax::lower(c));
-  }
-  return folded;
-}
-
 // FNV-1a; for tables of names known at start, so nobody can choose collisions worth having.
 std::uint64_t folded_hash(std::string_view name) {
   std::uint64_t hash = 0xcbf29ce484222325;

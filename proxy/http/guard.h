@@ -36,9 +36,7 @@ struct HostPort {
 // Lower case with everything but letters and digits removed, compared without building it: how PHP,
 // CGI and WSGI backends may read a name ("X_Auth.User" is "xauthuser").
 [[nodiscard]] bool folded_equal(std::string_view a, std::string_view b);
-// The folded name itself, for tables made at start.
-[[nodiscard]] std::string fold(std::string_view name);
-// Whether fold(name) begins with `prefix`, which is folded already; allocates nothing.
+// Whether the folded name begins with `prefix`, which is folded already.
 [[nodiscard]] bool folded_starts_with(std::string_view name, std::string_view prefix);
 // A hash of the folded name, the same for every spelling.
 [[nodiscard]] std::uint64_t folded_hash(std::string_view name);

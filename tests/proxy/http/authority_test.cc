@@ -104,8 +104,7 @@ TEST(Authority, RefusesWhatHasTwoReadings) {
 }
 
 // How CGI, WSGI and PHP read names (SECURITY A01, A02).
-TEST(Fold, KeepsLettersAndDigitsOnly) {
-  EXPECT_EQ(fold("X_Auth.User~1!"), "xauthuser1");
+TEST(Fold, ComparesLettersAndDigitsOnly) {
   EXPECT_TRUE(folded_equal("X_Auth-User", "xauthuser"));
   EXPECT_TRUE(folded_equal("-x--AUTH__user-", "X.Auth'User"));
   EXPECT_FALSE(folded_equal("X-Auth-Users", "X-Auth-User"));
