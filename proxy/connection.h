@@ -42,8 +42,9 @@ class Connection : public ConnectionHook {
     timed_out,  // a head that never ended: 408 and close
     closed,     // nothing to answer: the peer left, was idle for too long, or we drain
   };
-  // Waits for the next request and reads its head. The exchange is taken from the worker's pool
-  // when bytes come and is null when the result is `closed`: an idle connection holds no buffer.
+  // Waits for the next request and reads its head into `exchange`, which is taken from the worker's
+  // pool where it is null. A wait that takes longer gives it back meanwhile: an idle connection
+  // holds no buffer.
   [[nodiscard]] net::Task<HeadResult> read_head(std::unique_ptr<Exchange>& exchange);
   [[nodiscard]] http::ParseError parse_error() const { return parse_error_; }
 

@@ -28,7 +28,7 @@ class TraceExporter {
 
   net::Executor executor_;
   SpanQueue& queue_;
-  std::string url_;  // of target_
+  std::string url_;  // what request_ was made for
   FetchRequest request_;
 };
 
