@@ -120,7 +120,7 @@ Task<error_code> Stream::wait_readable(std::chrono::milliseconds timeout) {
   while (!has_input()) {
     const auto elapsed = (wheel_.now_tick() - began) * Wheel::tick_length;
     const error_code error = co_await wait(watched_.reader, read_timeout_, timeout - elapsed);
-    if (error || !tls_) co_return error;
+    if (error) co_return error;  // otherwise it may be an old event, of bytes that were read since
   }
   co_return error_code{};
 }
