@@ -91,7 +91,6 @@ void Watched::update(std::uint32_t events) {
   if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) writable = true;
   if (readable) reader.complete({});
   if (writable) writer.complete({});
-  if (writable && reader_needs_room) [[unlikely]] reader.complete({});
 }
 
 Poller::Poller(boost::asio::io_context& context)

@@ -101,8 +101,6 @@ class Watched {
   bool readable = false;
   bool writable = false;
   bool ended = false;  // the peer has closed its side, or the connection is broken
-  // With TLS a read may have to write first: then room to write wakes up the reader as well.
-  bool reader_needs_room = false;
   Waiter reader;
   Waiter writer;
 

@@ -152,7 +152,6 @@ error_code TlsSession::attempt(Operation operation) {
     ::ERR_clear_error();
     errno = 0;
     blocked_ = false;
-    watched_->reader_needs_room = false;
     is_reading_ = true;
     const int outcome = operation();
     is_reading_ = false;
@@ -162,8 +161,11 @@ error_code TlsSession::attempt(Operation operation) {
     }
     const error_code error = error_of(outcome);
     if (error != asio::error::would_block) return error;
-    watched_->reader_needs_room = wants_write_;  // for an answer of the protocol
-    if (wants_write_ || blocked_) return error;
+    if (wants_write_) {
+      read_wants_write_ = true;
+      return error;
+    }
+    if (blocked_) return error;
     if (++fruitless_ > fruitless_max) return make_error_code(TlsError::needless);
   }
 }
@@ -210,13 +212,14 @@ IoResult TlsSession::write(std::span<const iovec> pieces) {
   errno = 0;
   const int outcome = ::SSL_write_ex(ssl_, from, size, &result.bytes);
   if (outcome != 1) result.error = error_of(outcome);
-  if (outcome == 1 && watched_->reader_needs_room) watched_->reader.complete({});
+  if (outcome == 1 && read_wants_write_) {
+    read_wants_write_ = false;
+    watched_->reader.complete({});
+  }
   return result;
 }
 
-bool TlsSession::has_pending() const {
-  return ::SSL_has_pending(ssl_) == 1 || (watched_->reader_needs_room && watched_->writable);
-}
+bool TlsSession::has_pending() const { return ::SSL_has_pending(ssl_) == 1; }
 
 void TlsSession::send_close_notify() {
   if (!is_done_ || descriptor_ < 0) return;

@@ -42,8 +42,7 @@ class TlsSession {
   [[nodiscard]] boost::system::error_code peek();
   // One record at most. After would_block the same pieces have to come again.
   [[nodiscard]] IoResult write(std::span<const iovec> pieces);
-  // Something to read that the kernel does not know of any more, or room for what a read has to
-  // write first.
+  // Bytes that the kernel does not know of any more.
   [[nodiscard]] bool has_pending() const;
   // As much as the kernel takes of it.
   void send_close_notify();
@@ -68,6 +67,7 @@ class TlsSession {
   bool blocked_ = false;            // the socket had nothing more to read
   bool refused_ = false;            // the peer asked for what we never do; nothing is read any more
   bool wants_write_ = false;
+  bool read_wants_write_ = false;   // a read waits until an answer of the protocol has gone out
 };
 
 }  // namespace proxy::net
