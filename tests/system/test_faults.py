@@ -10,7 +10,7 @@ import pytest
 
 from support.client import Client, ProtocolError, chunked
 from support.faults import Faults, build, needs_plain_program
-from support.gate import PASSWORD, REFRESH_COOKIE, SLOW
+from support.gate import BINARY, PASSWORD, REFRESH_COOKIE, SLOW
 
 CONFIG = {
     "workers": 1,
@@ -146,6 +146,30 @@ def test_a_new_listener_that_cannot_be_watched_yet_is_tried_again(start, faults,
     assert faults.disarm()
     with Client(path) as client:
         assert client.request("GET", "/public/x").status == 200
+
+
+def test_no_password_is_wrong_for_lack_of_memory(start, faults):
+    """Of a hash that takes 19 MiB: whichever allocation of a login fails, it is no verdict."""
+    line = subprocess.run([BINARY, "hash-password"], input=PASSWORD, check=True, text=True,
+                          capture_output=True).stdout.strip()
+    users = [{"username": "bob", "password_hash": line}]
+    environment = faults.environment()
+    gate = start(start.backend(), {"workers": 1}, users=users, environment=environment)
+    number, failed, refused = 1, True, 0
+    while failed:
+        script = Script(gate)
+        faults.arm("allocation", number)
+        script.ask(200, "POST", "/login", {"Content-Type": "application/json"},
+                   f'{{"username": "bob", "password": "{PASSWORD}"}}')
+        failed = faults.disarm()
+        if has_ended(gate):
+            assert re.search(LAST_LINE, gate.stderr()), (number, gate.stderr())
+            gate = start(start.backend(), {"workers": 1}, users=users, environment=environment)
+        status = script.answers[0][2]
+        assert status in (200, LOST) or status >= 500, (number, status)
+        refused += status >= 500
+        number += 1
+    assert refused, "the allocation of the hash itself was among them"
 
 
 @pytest.mark.nightly
