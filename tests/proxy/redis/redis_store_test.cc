@@ -344,7 +344,7 @@ TEST_F(Differential, ScriptAndRuleAgree) {
     const auto created = call(redis_scripts().create, key,
                               {std::to_string(shift), "1", std::to_string(absolute_s),
                                std::to_string(own_s > 0 ? own_s * 1'000 : rules.idle_life.count()),
-                               std::to_string(own_s), "12345678", "", "u"});
+                               std::to_string(own_s), "agent678mark", "", "u"});
     ASSERT_EQ(created.type, redis::Reply::Type::text) << created.text;
     auth::FamilyRecord model = read_record(created.text)->rotation;
     model.idle_life = seconds{own_s};
