@@ -135,7 +135,7 @@ Outcome step(FamilyRecord& record, std::uint64_t shown, Time now, const FamilyRu
 Result<FamilyId> new_family_id() {
   const Result<std::string> bytes = random_bytes(family_bytes);
   if (!bytes) return bytes.error();
-  FamilyId id;
+  FamilyId id{};
   std::copy(bytes->begin(), bytes->end(), id.begin());
   return id;
 }

@@ -70,7 +70,7 @@ constexpr std::array<MetricInfo, metric_count> table{{
      "From a login's wish to have a password hashed to the verdict, waiting included."},
     {Metric::hash_queue_refused, counter, "gatehouse_hash_queue_refused_total", {"reason"},
      "Logins whose password was not hashed: the queue was full, or it took too long."},
-    {Metric::store_duration, histogram, "gatehouse_store_duration_seconds", {},
+    {Metric::store_latency, histogram, "gatehouse_store_latency_seconds", {},
      "Time that calls of Redis took."},
     {Metric::store_errors, counter, "gatehouse_store_errors_total", {"kind"},
      "Calls that Redis did not answer as it should."},

@@ -60,7 +60,7 @@ enum class Metric : std::uint8_t {
   hash_queue_duration,
   hash_queue_refused,
   // Redis.
-  store_duration,
+  store_latency,
   store_errors,
   store_up,
   store_breaker_open,

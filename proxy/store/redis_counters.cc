@@ -31,7 +31,7 @@ std::string_view kind_of(const redis::Answer& answer) {
 
 void note_duration(std::chrono::steady_clock::time_point began) {
   const auto took = std::chrono::steady_clock::now() - began;
-  observe(Metric::store_duration, std::chrono::duration_cast<std::chrono::microseconds>(took));
+  observe(Metric::store_latency, std::chrono::duration_cast<std::chrono::microseconds>(took));
 }
 
 // Each part carries its length: the account "a" from address "b1" is not "ab" from "1".

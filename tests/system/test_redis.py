@@ -342,7 +342,7 @@ def test_the_breaker_and_the_delivery_are_measured(start, backend, own_redis):
         assert gates[0].request("POST", "/logout", tokens.cookie(), b"").status == 204
     gates[1].wait_for(lambda: metric(gates[1], "gatehouse_revocation_delivery_seconds_count") == 3,
                       "the revocations")
-    assert metric(gates[0], "gatehouse_store_duration_seconds_count") > 6
+    assert metric(gates[0], "gatehouse_store_latency_seconds_count") > 6
     own_redis.kill()
     gates[0].wait_for(lambda: gates[0].try_login().status == 503 and
                       metric(gates[0], "gatehouse_store_breaker_open") >= 1, "the open breaker")
