@@ -7,14 +7,16 @@
 namespace config {
 namespace {
 
-// The line with that number, from 1; empty when there is none.
+// The line with that number, from 1; empty when there is none, or only a comment.
 std::string_view line_of(std::string_view text, int number) {
   for (; number > 1; --number) {
     const auto end = text.find('\n');
     if (end == std::string_view::npos) { return {}; }
     text.remove_prefix(end + 1);
   }
-  return text.substr(0, text.find('\n'));
+  const std::string_view line = text.substr(0, text.find('\n'));
+  const auto first = line.find_first_not_of(" \t");
+  return first != std::string_view::npos && line[first] == '#' ? std::string_view{} : line;
 }
 
 bool is_indented_with_tab(std::string_view line) {
@@ -59,8 +61,8 @@ std::string advice_about(std::string_view line) {
 }
 
 // More of the one than of the other: a bracket was not closed, or never opened.
-bool is_unbalanced(std::string_view line) {
-  const auto count = [line](char c) { return std::count(line.begin(), line.end(), c); };
+bool is_unbalanced(std::string_view text) {
+  const auto count = [text](char c) { return std::count(text.begin(), text.end(), c); };
   return count('{') != count('}') || count('[') != count(']');
 }
 
@@ -72,7 +74,7 @@ std::string yaml_advice(std::string_view text, Location at) {
   for (const std::string_view suspect : {line, above}) {
     if (auto advice = advice_about(suspect); !advice.empty()) { return advice; }
   }
-  if (is_unbalanced(line) || is_unbalanced(above)) {
+  if (is_unbalanced(text)) {
     return "every `{` and `[` needs its `}` and `]`, with commas between";
   }
   const auto first = line.find(": ");

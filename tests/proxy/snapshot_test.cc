@@ -273,14 +273,14 @@ TEST_F(SnapshotTest, BytesThatAreNoSnapshotAreRefusedAsAWhole) {
   EXPECT_EQ(after.load(good, opening), 2U);
 }
 
-// The end of its only session, an idle life and an empty profile, is followed by the counts of two
-// empty lists.
+// The end of its only session, an idle life, an empty profile and no password mark, is followed by
+// the counts of two empty lists.
 TEST_F(SnapshotTest, FilesOfVersionZeroOneAreRead) {
   MemoryStore before({}, nullptr);
   const auth::FamilyId family = login(before, "alice");
   std::string old = before.save(opening);
-  old[old.find("3\n")] = '1';
-  old.erase(old.size() - 4 * 8, 2 * 8);
+  old[old.find("4\n")] = '1';
+  old.erase(old.size() - 5 * 8, 3 * 8);
   MemoryStore after({}, nullptr);
   ASSERT_EQ(after.load(old, opening), 1U);
   const auto rotated = run(after.rotate(family, 0, true, opening + hours{1})).value();
