@@ -94,7 +94,7 @@ TEST_F(Decide, AnotherSpellingOfARulesPathEscapesNothing) {
       {"GET /ADMIN/x", Shows::nothing, "401 unauthorized (missing)"},
       {"GET /api/ADMIN/x", Shows::bob, "403 forbidden (insufficient_groups)"},
       {"GET /open/ADMIN/x", Shows::nothing, "401 unauthorized (missing)"},
-      {"PUT /pub/", Shows::admin, "405 method_not_allowed (missing) with Allow"},
+      {"PUT /pub/", Shows::admin, "405 method_not_allowed with Allow"},
       // And it opens nothing.
       {"GET /ASSETS/x", Shows::nothing, "401 unauthorized (missing)"},
       {"GET /pub/", Shows::nothing, "401 unauthorized (missing)"},
