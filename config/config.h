@@ -417,6 +417,7 @@ struct Limits {
   std::uint32_t header_count = 100;
   std::uint64_t request_body = 0;          // bytes of one body; 0: unlimited (bodies are streamed)
   std::uint32_t connections = 10'000;      // client connections of the whole process
+  std::uint64_t memory = 0;                // anonymous bytes of the whole process; 0: any
   std::uint32_t pending = 0;               // requests under way, shared out to the workers; 0: any
 };
 

@@ -104,7 +104,11 @@ Section<Limits> limit_keys() {
       key("connections", &T::connections, "Client connections of the whole process.")
           .range(1, 10'000'000)
           .raising("Two descriptors and up to 50 KiB each while busy."),
-      later<T>("memory", "A bound on the memory of all buffers."),
+      key("memory", &T::memory,
+          "What the process may hold of memory, sessions included, 0 is unlimited. Beyond it idle "
+          "connections are closed and new clients get 503 with `Retry-After`; a quarter beyond it "
+          "every request does.")
+          .raising("Exactly that. In a container: two thirds of its memory limit."),
       key("pending", &T::pending,
           "Requests under way in the whole process, 0 is unlimited; 503 with `Retry-After` beyond "
           "it. Each worker has its share.")

@@ -24,6 +24,10 @@ struct Words<Paths> {
 };
 
 template <>
+struct Words<Trailers> {
+  static constexpr std::array<std::string_view, 2> list{"drop", "forward"};
+};
+template <>
 struct Words<PageMode> {
   static constexpr std::array<std::string_view, 3> list{"auto", "always", "never"};
 };
@@ -144,7 +148,10 @@ Section<Route> route_keys() {
       section("retry", &T::retry, retry_keys(),
               "Sending a request again, to another endpoint where there is one: GET, HEAD, PUT, "
               "DELETE and OPTIONS of which no body byte was sent. Never POST."),
-      later<T>("trailers", "Passing trailers on."),
+      choice("trailers", &T::trailers,
+             "What becomes of the fields behind a chunked body, of requests and answers: `forward` "
+             "passes on those that no head field could mean (answers: where the client sent `TE: "
+             "trailers`)."),
   };
 }
 

@@ -44,6 +44,15 @@ void check_addresses(const Config& config, Report& report) {
   }
 }
 
+// Less than this is gone before the first client has come.
+constexpr std::uint64_t memory_min = 16 * 1024 * 1024;
+
+void check_memory(const Limits& limits, Report& report) {
+  if (limits.memory != 0 && limits.memory < memory_min) {
+    report.problem("limits.memory", "must be 0 (unlimited) or at least 16MiB");
+  }
+}
+
 void check_certificates(const ListenerTls& tls, const std::string& key, Report& report) {
   const bool is_short = !tls.certificate_file.empty() || !tls.key_file.empty();
   if (is_short && !tls.certificates.empty()) {
@@ -88,6 +97,7 @@ void check_listener(const Config& config, std::size_t index, Report& report) {
 
 void validate_listening(const Config& config, Report& report) {
   check_addresses(config, report);
+  check_memory(config.limits, report);
   for (std::size_t i = 0; i < config.listeners.size(); ++i) { check_listener(config, i, report); }
 }
 

@@ -66,6 +66,8 @@ net::Task<Failure> Attempt::obtain_connection(Plan& plan, Upstream::Step step) {
       .fresh = plan.fresh,
       .client = connection_.stream(),
       .give_up = std::chrono::steady_clock::now() + upstream_.config().connect_timeout};
+  const milliseconds each = upstream_.config().connect_timeout;
+  const std::int64_t began = worker_.wheel.now_tick();
   for (;;) {
     if (step == Upstream::Step::wait) step = co_await upstream_.wait_for_turn(lease_, turn);
     if (step == Upstream::Step::ready) {
@@ -80,7 +82,8 @@ net::Task<Failure> Attempt::obtain_connection(Plan& plan, Upstream::Step step) {
       co_return has_left ? Failure::client_closed : Failure::upstream_overloaded;
     }
     exchange_.target = lease_.target();
-    const auto error = co_await upstream_.connect(lease_);
+    const auto left = each * 2 - (worker_.wheel.now_tick() - began) * net::Wheel::tick_length;
+    const auto error = co_await upstream_.connect(lease_, std::min(each, left));
     if (!error) {
       count(Metric::upstream_connections_opened);
       co_return Failure::none;
@@ -90,6 +93,8 @@ net::Task<Failure> Attempt::obtain_connection(Plan& plan, Upstream::Step step) {
     note_outcome(failure);
     plan.tried.add(exchange_.target);
     if (late && connection_.stream().peer_closed()) co_return Failure::client_closed;
+    // However many endpoints there are, the client waits for two of them at most.
+    if ((worker_.wheel.now_tick() - began) * net::Wheel::tick_length >= each * 2) co_return failure;
     step = upstream_.take(lease_, plan.tried, plan.fresh);
   }
 }
@@ -124,6 +129,22 @@ void Attempt::note_outcome(Failure failure) {
   }
 }
 
+void Attempt::frame_request(const BodyPiece& piece, net::Pieces& pieces) {
+  http::Buffer& trailers = exchange_.trailers_up;
+  if (piece.end && !trailers.empty()) {
+    end_with_trailers(exchange_.local->runtime->header_policy, trailers, request_framer_);
+  }
+  request_framer_.add(piece.data, piece.end, pieces);
+}
+
+void Attempt::frame_answer(const BodyPiece& piece, net::Pieces& pieces) {
+  http::Buffer& trailers = exchange_.trailers_down;
+  if (piece.end && !trailers.empty()) {
+    end_with_trailers(exchange_.local->runtime->header_policy, trailers, response_framer_);
+  }
+  response_framer_.add(piece.data, piece.end, pieces);
+}
+
 // The head and what is there of the body go out in one write; the rest goes beside the answer.
 Failure Attempt::prepare_request(net::Pieces& pieces) {
   const http::Body body = exchange_.request.body;
@@ -136,6 +157,9 @@ Failure Attempt::prepare_request(net::Pieces& pieces) {
     request_sent_ = true;
     return Failure::none;
   }
+  if (exchange_.decision.route->forwards_trailers) {
+    exchange_.request_body.keep_trailers(exchange_.trailers_up);
+  }
   BodyPiece first;
   if (exchange_.request_body.next_buffered(first)) {
     if (first.outcome == BodyPiece::Outcome::malformed) return Failure::bad_request_body;
@@ -144,7 +168,7 @@ Failure Attempt::prepare_request(net::Pieces& pieces) {
       return Failure::request_body_too_large;
     }
     body_sent_ += first.data.size();
-    request_framer_.add(first.data, first.end, pieces);
+    frame_request(first, pieces);
   }
   request_sent_ = exchange_.request_body.at_end();
   return Failure::none;
@@ -168,7 +192,7 @@ net::Task<void> Attempt::upload_rest() {
     }
     body_sent_ += piece.data.size();
     net::Pieces pieces;
-    request_framer_.add(piece.data, piece.end, pieces);
+    frame_request(piece, pieces);
     const auto error = co_await stream().write_all(pieces, upstream_.config().stream_idle_timeout);
     if (error) {
       // The application may have answered already and closed its side; the answer decides.
@@ -265,6 +289,10 @@ void Attempt::append_answer_head(BodyKind kind) {
   const std::string_view length = response.value(http::HeaderId::content_length);
   if (kind == BodyKind::chunked) {
     out.append("Transfer-Encoding: chunked\r\n");
+    if (takes_trailers(exchange_)) {
+      exchange_.local->runtime->header_policy.append_trailer_names(
+          response.value(http::HeaderId::trailer), out);
+    }
   } else if (kind == BodyKind::length) {
     append_content_length(response.body.length, out);
   } else if (kind == BodyKind::none && !length.empty() && response.status != 204) {
@@ -284,11 +312,14 @@ void Attempt::prepare_answer(net::Pieces& pieces, BodyPiece& piece, bool& ready)
   append_answer_head(kind);
   exchange_.response_body.start(stream(), response.body, response.bytes, response.head_size,
                                 exchange_.relay_down);
+  if (kind == BodyKind::chunked && takes_trailers(exchange_)) {
+    exchange_.response_body.keep_trailers(exchange_.trailers_down);
+  }
   response_framer_.start(kind);
   pieces.add(exchange_.out.view());
   ready = exchange_.response_body.next_buffered(piece);
   if (ready && piece.outcome == BodyPiece::Outcome::data && kind != BodyKind::none) {
-    response_framer_.add(piece.data, piece.end, pieces);
+    frame_answer(piece, pieces);
   }
   exchange_.bytes_out = piece.data.size();
 }
@@ -350,7 +381,7 @@ net::Task<Failure> Attempt::relay_answer(net::Pieces pieces, BodyPiece piece, bo
     if (upload_failure_ != Failure::none) co_return upload_failure_;
     if (piece.outcome == BodyPiece::Outcome::failed) co_return upstream_failure(piece.error);
     pieces = net::Pieces();
-    if (kind != BodyKind::none) response_framer_.add(piece.data, piece.end, pieces);
+    if (kind != BodyKind::none) frame_answer(piece, pieces);
     exchange_.bytes_out += piece.data.size();
   }
 }

@@ -49,6 +49,8 @@ class Attempt {
   [[nodiscard]] bool body_taken() const { return exchange_.request_body.bytes() != 0; }
   void note_outcome(Failure failure);
   Failure prepare_request(net::Pieces& pieces);
+  void frame_request(const BodyPiece& piece, net::Pieces& pieces);
+  void frame_answer(const BodyPiece& piece, net::Pieces& pieces);
   net::Task<void> upload_rest();
   net::Task<void> stop_upload();
   [[nodiscard]] bool uploading() const { return upload_ && upload_->running(); }

@@ -106,13 +106,14 @@ void BodyFramer::add(std::string_view data, bool end, net::Pieces& pieces) {
     return;
   }
   if (data.empty()) {
-    if (end) pieces.add(http::last_chunk);
+    if (end) pieces.add(last_.empty() ? http::last_chunk : last_.substr(http::chunk_end.size()));
     return;
   }
   const std::size_t line = http::chunk_header(data.size(), chunk_line_);
   pieces.add({chunk_line_.data(), line});
   pieces.add(data);
-  pieces.add(end ? std::string_view("\r\n0\r\n\r\n") : http::chunk_end);
+  if (!end) return pieces.add(http::chunk_end);
+  pieces.add(last_.empty() ? std::string_view("\r\n0\r\n\r\n") : last_);
 }
 
 }  // namespace proxy

@@ -31,6 +31,8 @@ class BodyReader {
   // `relay`. All references outlive the reader.
   void start(net::Stream& stream, http::Body body, http::Buffer& input, std::size_t offset,
              http::Buffer& relay);
+  // After start(): the lines of a trailer section are kept there.
+  void keep_trailers(http::Buffer& into) { decoder_.keep_trailers(into); }
   // What is there without waiting: false when a read would be needed.
   [[nodiscard]] bool next_buffered(BodyPiece& piece);
   [[nodiscard]] net::Task<BodyPiece> next(std::chrono::milliseconds timeout);
@@ -61,13 +63,20 @@ class BodyReader {
 // Puts a piece into the framing of the receiving side.
 class BodyFramer {
  public:
-  void start(http::BodyKind kind) { kind_ = kind; }
+  void start(http::BodyKind kind) {
+    kind_ = kind;
+    last_ = {};
+  }
+  // Trailer lines behind the last chunk, with the end of the last data's line before and the empty
+  // line behind them; they live until the last piece was written.
+  void end_with(std::string_view last) { last_ = last; }
   // Adds head (may be empty), framing and data to `pieces`, at most four of them.
   void add(std::string_view data, bool end, net::Pieces& pieces);
 
  private:
   http::BodyKind kind_ = http::BodyKind::none;
   std::array<char, 18> chunk_line_{};
+  std::string_view last_;  // empty: no trailers
 };
 
 }  // namespace proxy

@@ -17,6 +17,8 @@ using std::chrono::milliseconds;
 // client, short enough that ten thousand idle ones hold none.
 constexpr milliseconds parked_after{1'000};
 constexpr milliseconds finish_timeout{5'000};
+// A client that is to be told that there is no room has this long to send its request.
+constexpr milliseconds surplus_head_timeout{1'000};
 // The slowest body: 256 bytes a second over half a minute (SECURITY X-12).
 constexpr std::int64_t body_window = std::chrono::seconds{30} / net::Wheel::tick_length;
 constexpr std::uint64_t body_window_bytes_min = 30 * 256;
@@ -98,7 +100,8 @@ net::Task<Connection::HeadResult> Connection::read_head(std::unique_ptr<Exchange
     exchange->request.bytes.commit(got.bytes);
   }
   // The whole head has one deadline, whatever trickles in (SECURITY L04).
-  const auto limit = worker_.local->runtime->config.timeouts.request_head;
+  milliseconds limit = worker_.local->runtime->config.timeouts.request_head;
+  if (surplus_) limit = std::min(limit, surplus_head_timeout);
   const std::int64_t began = worker_.wheel.now_tick();
   for (;;) {
     http::RequestHead& head = exchange->request;
@@ -125,6 +128,7 @@ net::Task<Connection::HeadResult> Connection::read_head(std::unique_ptr<Exchange
     if (got.error) co_return HeadResult::closed;
     head.bytes.commit(got.bytes);
   }
+  had_request_ = true;
   parse_error_ = http::check_request(exchange->request);
   if (parse_error_ != http::ParseError::none) co_return HeadResult::refused;
   exchange->request_body.start(*stream_, exchange->request.body, exchange->request.bytes,

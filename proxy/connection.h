@@ -88,9 +88,13 @@ class Connection : public ConnectionHook {
   // Whether another request may follow the answer that was given.
   [[nodiscard]] bool persists() const { return promised_ && !close_; }
   void close_after_this() { close_ = true; }
+  // There are too many clients: this one's first request is answered with 503.
+  void refuse() { surplus_ = true; }
+  [[nodiscard]] bool is_surplus() const { return surplus_; }
   // Its listener is gone: the next answer that begins is the last one.
   void retire() { retired_ = true; }
   [[nodiscard]] bool is_retired() const { return retired_; }
+  [[nodiscard]] bool had_request() const { return had_request_; }
 
   // Ends the wait for a next request, unless one has come; an exchange that runs is left alone.
   void stop_if_idle();
@@ -139,6 +143,8 @@ class Connection : public ConnectionHook {
   bool close_ = false;
   bool promised_ = false;  // the answer left the connection open for another request
   bool retired_ = false;
+  bool surplus_ = false;
+  bool had_request_ = false;
   std::int64_t body_waited_ = 0;    // ticks of the current window
   std::uint64_t body_counted_ = 0;  // bytes before it
   bool continued_ = false;  // 100 Continue was sent for this request

@@ -361,26 +361,15 @@ std::string_view certificate_of(const Connection& connection, const Exchange& ex
   return connection.peer().certificate_subject;
 }
 
-// Counts an exchange as long as it lasts, however it ends.
-class InFlight {
- public:
-  explicit InFlight(Role role) : counts_(role == Role::main) { add(1); }
-  ~InFlight() { add(-1); }
-  InFlight(const InFlight&) = delete;
-  InFlight& operator=(const InFlight&) = delete;
-
- private:
-  void add(std::int64_t amount) const {
-    if (counts_) move(Metric::requests_in_flight, amount);
-  }
-  bool counts_;
-};
-
 // One exchange. False: the connection is to be closed.
 net::Task<bool> run_exchange(WorkerState& worker, Connection& connection, Exchange& exchange) {
   const InFlight in_flight(connection.role());
   begin(worker, connection, exchange);
-  if (connection.role() == Role::main) {
+  if (connection.is_surplus()) {
+    refuse_overload(exchange.decision);
+    connection.close_after_this();
+    co_await perform_ourselves(worker, connection, exchange);
+  } else if (connection.role() == Role::main) {
     warn_about_untrusted_forwarding(worker, exchange);
     read_question(worker, exchange);
     const DecisionContext context{*exchange.local->runtime, exchange.local->tokens,

@@ -25,6 +25,8 @@ void Exchange::next() {
   out.clear();
   relay_up.clear();
   relay_down.clear();
+  trailers_up.clear();
+  trailers_down.clear();
   local.reset();
   decision = Decision{};
   question.reset();
@@ -50,6 +52,8 @@ void Exchange::release() {
   out.release();
   relay_up.release();
   relay_down.release();
+  trailers_up.release();
+  trailers_down.release();
 }
 
 }  // namespace proxy

@@ -33,6 +33,8 @@ struct Exchange {
   http::Buffer out;         // heads on their way out, to either side
   http::Buffer relay_up;    // request body
   http::Buffer relay_down;  // response body
+  http::Buffer trailers_up;    // of rules that forward them: as they came, then as they go
+  http::Buffer trailers_down;
 
   LocalRuntimeRef local;
   std::unique_ptr<Question> question;  // set where `request` asks about another one

@@ -58,6 +58,14 @@ class HeaderPolicy {
   void append_response_fields(const http::ResponseHead& head, const AnswerChanges& changes,
                               http::Buffer& out) const;
 
+  // Whether a field may stand behind a body, in either direction: only what no hop and nobody who
+  // merges trailers into a head could take for something that decides (RFC 9110 section 6.5.1).
+  [[nodiscard]] bool may_trail(std::string_view name) const;
+  // The names of a Trailer field that may, as one line; nothing where none may.
+  void append_trailer_names(std::string_view list, http::Buffer& out) const;
+  // `lines` holds whole lines "name: value\r\n", which may be part of `out`'s own content.
+  void append_trailers(std::string_view lines, http::Buffer& out) const;
+
   // The client's cookies without ours, as one line; empty when nothing is left.
   [[nodiscard]] std::string cookie_line(const http::RequestHead& head) const;
   // The headers that carry an identity under any preset or by configuration, as they are written.

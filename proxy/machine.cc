@@ -71,6 +71,26 @@ FileStamp stamp_of(const std::string& path) {
           status.st_mtim.tv_sec * 1'000'000'000LL + status.st_mtim.tv_nsec};
 }
 
+std::uint64_t anonymous_bytes() {
+  std::ifstream pages_file("/proc/self/statm");
+  std::uint64_t size = 0;
+  std::uint64_t resident = 0;
+  std::uint64_t shared = 0;
+  if (!(pages_file >> size >> resident >> shared)) return 0;
+  return (resident - std::min(resident, shared)) *
+         static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+MemoryState memory_state(MemoryState before, std::uint64_t bytes, std::uint64_t limit) {
+  if (limit == 0) return MemoryState::enough;
+  const std::uint64_t slack = limit / 16;
+  const auto from = [&](std::uint64_t bound, MemoryState state) {
+    return bytes > (before >= state ? bound - slack : bound);
+  };
+  if (from(limit + limit / 4, MemoryState::exhausted)) return MemoryState::exhausted;
+  return from(limit, MemoryState::scarce) ? MemoryState::scarce : MemoryState::enough;
+}
+
 ProcessUsage process_usage() {
   ProcessUsage result;
   rusage usage{};

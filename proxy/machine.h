@@ -1,5 +1,5 @@
-// What the machine grants this process: processors, descriptors, and when a file last changed.
-// Start and control thread only.
+// What the machine grants this process: processors, descriptors, memory, and when a file last
+// changed. Start and control thread only.
 #pragma once
 
 #include <cstddef>
@@ -29,6 +29,19 @@ struct FileStamp {
   bool operator==(const FileStamp&) const = default;
 };
 [[nodiscard]] FileStamp stamp_of(const std::string& path);
+
+// How the process stands to limits.memory.
+enum class MemoryState : std::uint8_t {
+  enough,
+  scarce,     // beyond it: idle clients go, new ones are refused
+  exhausted,  // a quarter beyond it: every request is refused
+};
+// What this process holds of memory that no file stands behind.
+[[nodiscard]] std::uint64_t anonymous_bytes();
+// `limit` 0: there is none. A little below the limit what was scarce before still is, so that the
+// state does not change with every request.
+[[nodiscard]] MemoryState memory_state(MemoryState before, std::uint64_t bytes,
+                                       std::uint64_t limit);
 
 // What this process uses, as far as /proc tells.
 struct ProcessUsage {

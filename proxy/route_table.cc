@@ -123,6 +123,7 @@ RouteTable::RouteTable(const config::Config& config) {
     route.is_public = from.access == config::Access::is_public;
     route.websocket = from.websocket;
     route.close_code = static_cast<std::uint16_t>(from.close_code);
+    route.forwards_trailers = from.trailers == config::Trailers::forward;
     route.legacy_paths = from.paths == config::Paths::legacy;
     route.browser = from.browser;
     route.checks_origin = checks_origin(config, from.csrf);

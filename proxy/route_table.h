@@ -44,6 +44,7 @@ struct Route {
   bool websocket = false;
   std::uint16_t close_code = 1008;    // of a websocket whose session was revoked
   bool legacy_paths = false;
+  bool forwards_trailers = false;
   config::PageMode browser = config::PageMode::automatic;
   bool checks_origin = true;  // of changing requests that a cookie lets in
   std::string strip_prefix;          // "/api"; empty: none

@@ -50,6 +50,7 @@ int Server::run() {
   keep_running(&Server::watch_files);
   keep_running(&Server::watch_certificates);
   keep_running(&Server::export_spans);
+  keep_running(&Server::watch_memory);
   const auto tell = [this](const UpstreamWatch::Task& task) {
     for (const auto& worker : workers_) {
       worker->post([&state = worker->state(), task] { task(state); });

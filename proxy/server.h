@@ -67,6 +67,7 @@ class Server {
   net::Task<void> watch_certificates();
   net::Task<void> watch_files();
   net::Task<void> export_spans();
+  net::Task<void> watch_memory();
   net::Task<void> export_last_spans();
   [[nodiscard]] std::vector<std::string> files_to_watch() const;
   net::Task<void> drain();

@@ -1,5 +1,8 @@
-// What the control thread does in the background: reloading when files change, and sending spans.
+// What the control thread does in the background: reloading when files change, sending spans, and
+// looking at the memory.
 // Also: what a reload cannot change.
+#include <malloc.h>
+
 #include <algorithm>
 #include <filesystem>
 
@@ -15,6 +18,10 @@ namespace {
 constexpr std::chrono::milliseconds poll_interval{1'000};
 // Whoever changes files rarely changes only one: an update of several is taken as a whole.
 constexpr std::chrono::milliseconds settle_time{200};
+
+using Clock = std::chrono::steady_clock;
+constexpr std::chrono::milliseconds memory_interval{100};
+constexpr std::chrono::milliseconds trim_interval{1'000};
 
 constexpr std::chrono::milliseconds export_interval{1'000};
 // A collector that is away is asked less often; meanwhile spans wait, and the newest are dropped.
@@ -120,6 +127,34 @@ net::Task<void> Server::export_last_spans() {
   net::Timer timer(control_->state().executor, last_spans_wait);
   co_await timer.async_wait(net::as_result);
   (void)co_await exporter_->send_waiting(runtime_->config.tracing.otlp_url);
+}
+
+// Memory is counted where it is certain, by the kernel, so that no request pays for it.
+net::Task<void> Server::watch_memory() {
+  net::Timer timer(control_->state().executor);
+  auto trimmed = Clock::now();
+  for (;;) {
+    timer.expires_after(memory_interval);
+    co_await timer.async_wait(net::as_result);
+    const std::uint64_t limit = runtime_->config.limits.memory;
+    const MemoryState before = process_.memory.load();
+    if (limit == 0 && before == MemoryState::enough) continue;
+    MemoryState state = memory_state(before, anonymous_bytes(), limit);
+    // What was freed goes back to the system only when it is asked to.
+    if (state != MemoryState::enough && Clock::now() - trimmed >= trim_interval) {
+      trimmed = Clock::now();
+      ::malloc_trim(0);
+      state = memory_state(before, anonymous_bytes(), limit);
+    }
+    process_.memory.store(state);
+    if (state != MemoryState::enough) process_.room_asked.fetch_add(1);
+    if ((state == MemoryState::enough) == (before == MemoryState::enough)) continue;
+    const bool is_short = state != MemoryState::enough;
+    log().write(is_short ? Level::warning : Level::info,
+                is_short ? "limits.memory is reached: idle connections go, new clients are refused"
+                         : "there is memory again");
+    log().flush();
+  }
 }
 
 std::vector<std::string> keep_fixed(const config::Config& now, config::Config& next) {

@@ -359,13 +359,13 @@ void Upstream::wake_next() {
   if (!pending_.empty()) pending_.front().timer.cancel();
 }
 
-net::Task<boost::system::error_code> Upstream::connect(Lease& lease) {
+net::Task<boost::system::error_code> Upstream::connect(Lease& lease, milliseconds timeout) {
   const TargetRef target = lease.target_;
   net::ConnectTls tls;
   if (target->is_https) tls = {tls_, target->tls_name};
   const net::ConnectTls* const secured = target->is_https ? &tls : nullptr;
   net::ConnectResult result =
-      co_await net::connect(executor_, wheel_, target->address, config_.connect_timeout, secured);
+      co_await net::connect(executor_, wheel_, target->address, timeout, secured);
   lease.stream_ = std::move(result.stream);
   if (!lease.stream_) lease.close();
   co_return result.error;

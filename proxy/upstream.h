@@ -113,8 +113,9 @@ class Upstream {
   };
   // After `wait`, in order. Never `wait`.
   [[nodiscard]] net::Task<Step> wait_for_turn(Lease& lease, const Turn& turn);
-  // After `connect`. The lease gives up its place where it fails; timed_out after connect_timeout.
-  [[nodiscard]] net::Task<boost::system::error_code> connect(Lease& lease);
+  // After `connect`. The lease gives up its place where it fails; timed_out after `timeout`.
+  [[nodiscard]] net::Task<boost::system::error_code> connect(Lease& lease,
+                                                             std::chrono::milliseconds timeout);
   // Keeps the connection for the next request.
   void give_back(Lease lease);
   // Closes what has been idle for too long; called at each tick.

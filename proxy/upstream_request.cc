@@ -50,7 +50,15 @@ void write_upstream_head(const Exchange& exchange, std::string_view host, http::
   } else if (request.body.kind == BodyKind::length) {
     append_content_length(request.body.length, out);
   }
-  if (exchange.decision.tunnel) out.append("Connection: Upgrade\r\nUpgrade: websocket\r\n");
+  const Route* const route = exchange.decision.route;
+  if (route != nullptr && route->forwards_trailers && request.body.kind == BodyKind::chunked) {
+    policy.append_trailer_names(request.value(HeaderId::trailer), out);
+  }
+  if (exchange.decision.tunnel) {
+    out.append("Connection: Upgrade\r\nUpgrade: websocket\r\n");
+  } else if (takes_trailers(exchange)) {
+    out.append("Connection: TE\r\nTE: trailers\r\n");
+  }
   out.append("\r\n");
 }
 
@@ -68,6 +76,24 @@ void append_answer_fields(const Exchange& exchange, http::Buffer& out) {
     }
   }
   route->cors->append_fields(exchange.request.value(HeaderId::origin), vary, out);
+}
+
+bool takes_trailers(const Exchange& exchange) {
+  const Route* const route = exchange.decision.route;
+  return route != nullptr && route->forwards_trailers &&
+         http::has_token(exchange.request.value(HeaderId::te), "trailers");
+}
+
+void end_with_trailers(const HeaderPolicy& policy, http::Buffer& lines, BodyFramer& framer) {
+  const std::size_t came = lines.size();
+  // Room for all that could pass, so that what is read stays where it is.
+  static_cast<void>(lines.reserve(came + 16));
+  const std::string_view given = lines.view();
+  lines.append(http::chunk_end);
+  lines.append(http::last_chunk_mark);
+  policy.append_trailers(given, lines);
+  lines.append("\r\n");
+  framer.end_with(lines.view().substr(came));
 }
 
 void append_status_line(const http::ResponseHead& response, http::Buffer& out) {

@@ -12,6 +12,13 @@ namespace proxy {
 
 // The whole request head with that Host, replacing what `out` held.
 void write_upstream_head(const Exchange& exchange, std::string_view host, http::Buffer& out);
+// Frames a body's trailer lines for the other side, behind what `lines` holds of them.
+void end_with_trailers(const HeaderPolicy& policy, http::Buffer& lines, BodyFramer& framer);
+// Behind a body that ends with trailer lines: puts those of `lines` that may pass behind them, and
+// has `framer` end with them.
+void end_with_trailers(const HeaderPolicy& policy, http::Buffer& lines, BodyFramer& framer);
+// Whether the client wants trailers and the rule forwards them.
+[[nodiscard]] bool takes_trailers(const Exchange& exchange);
 void append_status_line(const http::ResponseHead& response, http::Buffer& out);
 // The application's fields as the client gets them, with our new cookies.
 void append_answer_fields(const Exchange& exchange, http::Buffer& out);

@@ -21,8 +21,6 @@ namespace {
 constexpr std::chrono::milliseconds next_tick{0};
 // Connections taken in one go, so that a flood of them does not starve those that are served.
 constexpr int accept_batch = 64;
-// A connection that was used within the last second is not taken from its client.
-constexpr std::int64_t idle_ticks_to_give_way = 10;
 // How long accepting rests when there is no room or no descriptor left (SECURITY X-15).
 constexpr std::chrono::milliseconds accept_pause{100};
 
@@ -120,6 +118,7 @@ net::Task<void> Worker::tick_loop() {
     const auth::Time wall = wall_clock();
     state_.flush_proofs(wall);
     if (draining_) close_what_is_idle();
+    make_room_if_asked();
     if (retiring_) close_what_is_retired();
     state_.revocations.sweep(wall);
     hand_over_spans();
@@ -135,26 +134,6 @@ void Worker::hand_over_spans() {
   if (lost > 0) count(Metric::spans, "dropped", {}, lost);
 }
 
-// At the end: clients that were served a moment ago may be about to send the next request. That one
-// is answered, and told that it was the last; only what has been quiet for longer is closed.
-void Worker::close_what_is_idle() {
-  for (Connection& connection : connections_) {
-    if (connection.role() == Role::main && connection.idle_ticks() >= idle_ticks_to_give_way) {
-      connection.stop_if_idle();
-    }
-  }
-}
-
-// The same for the connections of listeners that are gone.
-void Worker::close_what_is_retired() {
-  retiring_ = false;
-  for (Connection& connection : connections_) {
-    if (!connection.is_retired()) continue;
-    retiring_ = true;
-    if (connection.idle_ticks() >= idle_ticks_to_give_way) connection.stop_if_idle();
-  }
-}
-
 // Once a minute: a flood must not fill the log as well.
 void Worker::say_descriptors_are_out() {
   constexpr std::int64_t interval = std::chrono::seconds{60} / net::Wheel::tick_length;
@@ -163,21 +142,8 @@ void Worker::say_descriptors_are_out() {
   log_.write(Level::error, "out of file descriptors; raise the limit (ulimit -n)");
 }
 
-// Room for one more client. When there is none, the connection that has been idle longest makes
-// some, unless all of them were busy a moment ago: then new ones wait in the kernel's queue.
-bool Worker::has_room() {
-  const std::uint32_t limit = state_.local->runtime->config.limits.connections;
-  if (state_.process.connections.load(std::memory_order_relaxed) < limit) return true;
-  const auto longest = std::max_element(
-      connections_.begin(), connections_.end(),
-      [](const Connection& a, const Connection& b) { return a.idle_ticks() < b.idle_ticks(); });
-  if (longest != connections_.end() && longest->idle_ticks() >= idle_ticks_to_give_way) {
-    longest->stop_if_idle();
-  }
-  return false;
-}
-
-void Worker::start_connection(Listener& listener, int descriptor, const net::Address& peer) {
+void Worker::start_connection(Listener& listener, int descriptor, const net::Address& peer,
+                              bool is_surplus) {
   const ListenerSetup& setup = *listener.setup;
   const bool is_unix = setup.family == AF_UNIX;
   auto stream =
@@ -186,13 +152,18 @@ void Worker::start_connection(Listener& listener, int descriptor, const net::Add
                                                  listener.setup, peer,
                                                  is_unix ? "unix" : net::to_text(peer));
   connections_.push_back(*connection);
-  const bool counts = setup.role == Role::main;
+  if (is_surplus) connection->refuse();
+  const bool counts = setup.role == Role::main && !is_surplus;
   auto served = serve(state_, std::move(connection));
   if (counts) {
     state_.process.connections.fetch_add(1, std::memory_order_relaxed);
     count(Metric::connections_accepted);
+  } else if (is_surplus) {
+    ++surplus_;
+    count(Metric::connections_refused, "full");
   }
-  const auto leave = [this, counts] {
+  const auto leave = [this, counts, is_surplus] {
+    if (is_surplus) --surplus_;
     if (counts) state_.process.connections.fetch_sub(1, std::memory_order_relaxed);
   };
   try {
@@ -211,12 +182,14 @@ void Worker::start_connection(Listener& listener, int descriptor, const net::Add
 // `last`: what is refused now would be reset by the close that follows.
 Worker::Accepting Worker::accept_some(Listener& listener, bool last) {
   for (int i = 0; i < accept_batch; ++i) {
-    if (!last && listener.setup->role == Role::main && !has_room()) return Accepting::no_room;
+    Room room = Room::enough;
+    if (!last && listener.setup->role == Role::main) room = look_for_room();
+    if (room == Room::soon) return Accepting::no_room;
     const net::Accepted accepted = net::accept_from(listener.descriptor);
     switch (accepted.outcome) {
       case net::Accepted::Outcome::connection:
         try {
-          start_connection(listener, accepted.descriptor, accepted.peer);
+          start_connection(listener, accepted.descriptor, accepted.peer, room == Room::none);
         } catch (const std::exception&) {
           // No memory, or no room in epoll: this client is lost, the listener must not be.
           report("a connection could not be set up");

@@ -53,6 +53,11 @@ class Worker {
     net::Watched watched;
   };
   enum class Accepting : std::uint8_t { all_taken, more, no_room };
+  enum class Room : std::uint8_t {
+    enough,
+    soon,  // somebody idle was asked to leave, or may be on another worker
+    none,  // nobody can: who comes now is told to come back
+  };
   void take_queue_and_close(Listener& listener);
   net::Task<void> begin_watching(Listener& listener);
   net::Task<void> accept_loop(Listener& listener);
@@ -62,8 +67,11 @@ class Worker {
   void report(const char* what) noexcept;
   void hand_over_spans();
   Accepting accept_some(Listener& listener, bool last);
-  void start_connection(Listener& listener, int descriptor, const net::Address& peer);
-  [[nodiscard]] bool has_room();
+  void start_connection(Listener& listener, int descriptor, const net::Address& peer,
+                        bool is_surplus);
+  [[nodiscard]] Room look_for_room();
+  bool end_longest_idle();
+  void make_room_if_asked();
   void close_what_is_idle();
   void close_what_is_retired();
   void say_descriptors_are_out();
@@ -79,6 +87,9 @@ class Worker {
   bool draining_ = false;
   bool retiring_ = false;  // connections of a listener that is gone are left
   std::int64_t complained_ = INT64_MIN / 2;  // the wheel's tick
+  std::int64_t full_since_ = -1;             // likewise; -1: there is room
+  std::uint32_t room_seen_ = 0;              // of ProcessState::room_asked
+  std::size_t surplus_ = 0;                  // clients that are being told to come back
 };
 
 }  // namespace proxy

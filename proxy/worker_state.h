@@ -14,6 +14,7 @@
 #include "proxy/exchange_state.h"
 #include "proxy/hash_pool.h"
 #include "proxy/local_runtime.h"
+#include "proxy/machine.h"
 #include "proxy/metrics.h"
 #include "proxy/net/deadline.h"
 #include "proxy/net/task.h"
@@ -38,6 +39,8 @@ struct ProcessState {
   std::atomic<bool> keys_wanted{false};       // a token named a key that nobody knows
   std::atomic<std::uint32_t> connections{0};  // client connections of all workers
   std::atomic<std::uint32_t> prestops{0};     // hooks that wait for their answer
+  std::atomic<std::uint32_t> room_asked{0};   // counts up: each worker ends its longest idle ones
+  std::atomic<MemoryState> memory{MemoryState::enough};
   MetricsBook metrics;
 
   [[nodiscard]] bool is_store_down() const {

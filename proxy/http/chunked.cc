@@ -117,10 +117,11 @@ ChunkedDecoder::Phase ChunkedDecoder::after_extension(char c) {
   return c == ';' ? Phase::extension_name : Phase::failed;
 }
 
-// Trailers are read by the rules for fields, and forgotten: merged, they have become identity
-// headers (SECURITY A04).
+// Trailers are read by the rules for fields, and never become part of a head: merged, they have
+// become identity headers (SECURITY A04).
 ChunkedDecoder::Phase ChunkedDecoder::after_trailer(char c) {
   if (++trailer_bytes_ > trailer_bytes_max) return Phase::failed;
+  if (trailers_ != nullptr && !(phase_ == Phase::trailer && c == '\r')) trailers_->push_back(c);
   switch (phase_) {
     case Phase::trailer:
       if (c == '\r') return Phase::last_lf;

@@ -42,14 +42,6 @@ TEST(Schema, ListsEveryKeyOfTheTableAndNoOther) {
   EXPECT_GT(expect_all_keys(config_descriptions(), root), 120);
 }
 
-TEST(Schema, RefusesUnservedKeys) {
-  const auto root = json::parse(schema()).as_object();
-  const auto& top = root.at("properties").as_object();
-  const auto& limits = top.at("limits").as_object().at("properties").as_object();
-  EXPECT_TRUE(limits.at("memory").as_object().contains("not"));
-  EXPECT_FALSE(limits.at("connections").as_object().contains("not"));
-}
-
 TEST(Schema, SaysWhatIsRequired) {
   const auto root = json::parse(schema()).as_object();
   EXPECT_EQ(root.at("required"), (json::array{"listeners"}));

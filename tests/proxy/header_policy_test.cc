@@ -313,6 +313,30 @@ TEST(HeaderPolicy, AnAnswerLosesTheFieldsOfItsHopOnly) {
   EXPECT_EQ(answered("Connection: X-Hop, close\r\nx-hop: 1\r\nX-End: 2\r\n"), "X-End: 2\r\n");
 }
 
+TEST(HeaderPolicy, OnlyWhatDecidesNothingMayTrail) {
+  const HeaderPolicy policy;
+  for (const char* name : {"X-Checksum", "grpc-status", "ETag", "Server-Timing", "Digest"}) {
+    EXPECT_TRUE(policy.may_trail(name)) << name;
+  }
+  for (const char* name :
+       {"", "Authorization", "cookie", "Set-Cookie", "Host", "Content-Length", "content-encoding",
+        "Transfer-Encoding", "TE", "Trailer", "Connection", "Keep-Alive", "Cache-Control",
+        "Expires", "Location", "Vary", "If-None-Match", "Range", "Sec-Fetch-Site",
+        "Access-Control-Allow-Origin", "Proxy-Authenticate",
+        "X-Forwarded-For", "X-Request-Id", "Via", "Date"}) {
+    EXPECT_FALSE(policy.may_trail(name)) << name;
+  }
+}
+
+TEST(HeaderPolicy, TrailersAndTheirNamesAreFilteredAlike) {
+  const HeaderPolicy policy;
+  http::Buffer out;
+  policy.append_trailer_names(" X-A , Cookie,,Host", out);
+  policy.append_trailer_names("Cookie", out);
+  policy.append_trailers("X-A:1\r\nCookie: a\r\nx-b: \r\n", out);
+  EXPECT_EQ(out.view(), "Trailer: X-A\r\nX-A:1\r\nx-b: \r\n");
+}
+
 TEST(HeaderPolicy, AnAnswerWithOurCookiesIsKeptByNobody) {
   const AnswerChanges changes{"Set-Cookie: own=1\r\n", true};
   EXPECT_EQ(answered("Cache-Control: public\r\nExpires: 0\r\nCDN-Cache-Control: max-age=9\r\n"

@@ -1,4 +1,4 @@
-// What the machine grants: how many workers that means, and how many connections.
+// What the machine grants: how many workers that means, how many connections, how much memory.
 #include "proxy/machine.h"
 
 #include <gtest/gtest.h>
@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <vector>
 
 namespace proxy {
 namespace {
@@ -60,6 +61,36 @@ TEST(Machine, AFileThatChangedHasAnotherStamp) {
   std::ofstream(path) << "bc";
   EXPECT_NE(stamp_of(path), first);
   std::filesystem::remove(path);
+}
+
+using enum MemoryState;
+constexpr std::uint64_t limit = 16'000;
+
+TEST(MemoryState, IsEnoughWithoutALimit) {
+  EXPECT_EQ(memory_state(enough, 1'000'000'000, 0), enough);
+  EXPECT_EQ(memory_state(exhausted, 1'000'000'000, 0), enough);
+}
+
+TEST(MemoryState, IsScarceBeyondTheLimitAndExhaustedAQuarterBeyondIt) {
+  EXPECT_EQ(memory_state(enough, limit, limit), enough);
+  EXPECT_EQ(memory_state(enough, limit + 1, limit), scarce);
+  EXPECT_EQ(memory_state(enough, 20'000, limit), scarce);
+  EXPECT_EQ(memory_state(enough, 20'001, limit), exhausted);
+}
+
+TEST(MemoryState, ComesBackALittleBelow) {
+  EXPECT_EQ(memory_state(scarce, 15'500, limit), scarce);
+  EXPECT_EQ(memory_state(scarce, 15'000, limit), enough);
+  EXPECT_EQ(memory_state(exhausted, 19'500, limit), exhausted);
+  EXPECT_EQ(memory_state(exhausted, 19'000, limit), scarce);
+  EXPECT_EQ(memory_state(exhausted, 15'001, limit), scarce);
+}
+
+TEST(Memory, WhatIsTakenIsSeen) {
+  const std::uint64_t before = anonymous_bytes();
+  std::vector<char> taken(32 * 1024 * 1024, 'x');
+  EXPECT_GE(anonymous_bytes() - before, 31U * 1024U * 1024U);
+  EXPECT_EQ(taken.back(), 'x');
 }
 
 }  // namespace

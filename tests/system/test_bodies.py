@@ -21,16 +21,37 @@ def bearer(shared_gate):
 # --- bodies
 
 def big_body(mebibytes):
-    block = os.urandom(1 << 20)
-    return [block] * mebibytes, hashlib.sha256(block * mebibytes).hexdigest()
+    block, digest = os.urandom(1 << 20), hashlib.sha256()
+    for _ in range(mebibytes):
+        digest.update(block)
+    return [block] * mebibytes, digest.hexdigest()
 
 
-@pytest.mark.parametrize("framing", ["length", "chunked"])
-def test_upload_of_64_mib(gate, backend, bearer, framing):
-    blocks, digest = big_body(64)
-    head = {**bearer, "Content-Length": str(64 << 20)}
+def peak(gate):
+    """The most that was resident since reset_peak()."""
+    for line in open(f"/proc/{gate.process.pid}/status"):
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError("no VmHWM")
+
+
+def reset_peak(gate):
+    with open(f"/proc/{gate.process.pid}/clear_refs", "w") as file:
+        file.write("5")
+    return peak(gate)
+
+
+def check_memory_is_flat(gate, before):
+    if SLOW == 1:
+        assert peak(gate) - before < 1 << 20
+
+
+def upload(gate, backend, bearer, framing, mebibytes):
+    blocks, digest = big_body(mebibytes)
+    head = {**bearer, "Content-Length": str(mebibytes << 20)}
     if framing == "chunked":
         head = {**bearer, "Transfer-Encoding": "chunked"}
+    before = reset_peak(gate)
     with Client(gate.address, timeout=60 * SLOW) as client:
         client.send(render("POST", "/up", head))
         for block in blocks:
@@ -40,16 +61,27 @@ def test_upload_of_64_mib(gate, backend, bearer, framing):
             client.send(b"0\r\n\r\n")
         assert client.read_response("POST").status == 200
     seen = backend.last()
-    assert seen.complete and seen.body_length == 64 << 20 and seen.sha256 == digest
+    assert seen.complete and seen.body_length == mebibytes << 20 and seen.sha256 == digest
+    check_memory_is_flat(gate, before)
 
 
-@pytest.mark.parametrize("framing", ["length", "chunked", "until close"])
-def test_download_of_64_mib(gate, backend, bearer, framing):
-    blocks, digest = big_body(64)
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_upload_of_64_mib(gate, backend, bearer, framing):
+    upload(gate, backend, bearer, framing, 64)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_upload_of_10_gib(gate, backend, bearer, framing):
+    upload(gate, backend, bearer, framing, 10 << 10)
+
+
+def download(gate, backend, bearer, framing, mebibytes):
+    blocks, digest = big_body(mebibytes)
 
     def script(exchange):
         exchange.read_body()
-        field = {"length": f"Content-Length: {64 << 20}\r\n", "until close": "",
+        field = {"length": f"Content-Length: {mebibytes << 20}\r\n", "until close": "",
                  "chunked": "Transfer-Encoding: chunked\r\n"}[framing]
         exchange.send(f"HTTP/1.1 200 OK\r\n{field}\r\n".encode())
         for block in blocks:
@@ -59,19 +91,28 @@ def test_download_of_64_mib(gate, backend, bearer, framing):
         else:
             exchange.close()
     backend.on("/down", script)
+    before = reset_peak(gate)
     sink, size = hashlib.sha256(), 0
     with Client(gate.address, timeout=60 * SLOW) as client:
         client.send(render("GET", "/down", {**bearer, "Connection": "close"}))
         head = client.read_head()
-        if head.all("Transfer-Encoding"):
-            while piece := client.read_chunk():
-                sink.update(piece)
-                size += len(piece)
-        else:
-            while piece := client.read_some():
-                sink.update(piece)
-                size += len(piece)
-    assert head.status == 200 and size == 64 << 20 and sink.hexdigest() == digest
+        read = client.read_chunk if head.all("Transfer-Encoding") else client.read_some
+        while piece := read():
+            sink.update(piece)
+            size += len(piece)
+    assert head.status == 200 and size == mebibytes << 20 and sink.hexdigest() == digest
+    check_memory_is_flat(gate, before)
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked", "until close"])
+def test_download_of_64_mib(gate, backend, bearer, framing):
+    download(gate, backend, bearer, framing, 64)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("framing", ["length", "chunked", "until close"])
+def test_download_of_10_gib(gate, backend, bearer, framing):
+    download(gate, backend, bearer, framing, 10 << 10)
 
 
 @pytest.mark.parametrize("body", [b"", b"x", b"hello" * 5000])

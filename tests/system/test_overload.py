@@ -3,6 +3,7 @@ being served goes on being served (experiments X-01 to X-19 of docs/reliability.
 
 import os
 import resource
+import select
 import signal
 import socket
 import threading
@@ -69,6 +70,64 @@ def test_x01_an_application_that_is_down_is_said_at_once(start):
         threading.Thread(target=answer, daemon=True).start()
         gate.wait_for(lambda: gate.get("/x", bearer).status == 200, "the application to be back")
         server.shutdown(socket.SHUT_RDWR)
+
+
+def full_queue():
+    """A listening socket whose queue is full: the kernel drops further SYNs, as a packet filter
+    would. It, and what fills it."""
+    server = socket.socket()
+    server.bind(("0.0.0.0", 0))
+    server.listen(0)
+    fillers = []
+    while len(fillers) < 64:
+        filler = socket.socket()
+        filler.setblocking(False)
+        fillers.append(filler)
+        filler.connect_ex(("127.0.0.1", server.getsockname()[1]))
+        if not select.select([], [filler], [], 0.3)[1]:
+            break
+    return server, fillers
+
+
+def test_x02_an_application_that_drops_packets_is_given_up(start):
+    """504 at connect_timeout for everybody who waits, and others notice nothing."""
+    server, fillers = full_queue()
+    backend = start.backend()
+    gate = start(backend, {
+        "upstreams": {"app": {"endpoints": [backend.url]},
+                      "hole": {"endpoints": [f"http://127.0.0.1:{server.getsockname()[1]}"],
+                               "connect_timeout": "700ms"}},
+        "routes": [{"path": "/hole/**", "upstream": "hole"}]})
+    bearer = gate.bearer()
+    assert gate.get("/x", bearer).status == 200
+    before = resident_kib(gate)
+    began = time.monotonic()
+    clients = [gate.connect() for _ in range(200)]
+    for client in clients:
+        client.send(render("GET", "/hole/x", bearer))
+    assert gate.get("/x", bearer).status == 200
+    assert resident_kib(gate) - before < 200 * 64 + 2_048
+    assert {client.read_response().status for client in clients} == {504}
+    assert time.monotonic() - began >= 0.7
+    for client in clients:
+        client.close()
+    for filler in [server, *fillers]:
+        filler.close()
+
+
+def test_many_endpoints_that_drop_packets_are_not_tried_one_after_the_other(start):
+    server, fillers = full_queue()
+    port = server.getsockname()[1]
+    backend = start.backend()
+    gate = start(backend, {"upstreams": {"app": {
+        "endpoints": [f"http://127.0.{i}.1:{port}" for i in range(12)],
+        "connect_timeout": "400ms"}}})
+    bearer = gate.bearer()
+    began = time.monotonic()
+    assert gate.get("/x", bearer).status == 504
+    assert 0.7 < time.monotonic() - began < 3 * SLOW
+    for filler in [server, *fillers]:
+        filler.close()
 
 
 def test_x03_an_application_that_never_answers_is_given_up(start):

@@ -344,6 +344,143 @@ def test_a_session_that_ends_before_its_tunnel_begins_is_401(gate, backend):
     gate.wait_for(lambda: told == [b""], "the end of the application's connection")
 
 
+# --- one side that is done, or takes its time
+
+def test_a_tunnel_closes_one_direction_at_a_time(gate, backend, bearer):
+    """The application hears the client's end and may still say its last word."""
+    heard = []
+
+    def script(exchange):
+        exchange.read_body()
+        exchange.send(SWITCH)
+        while data := exchange.receive():
+            heard.append(data)
+        exchange.send(b"last word")
+        exchange.close()
+    backend.on("/ws", script)
+    with gate.connect() as client:
+        assert client.request("GET", "/ws", {**bearer, **UPGRADE}).status == 101
+        client.send(b"bye")
+        client.finish_sending()
+        assert client.read_to_end() == b"last word"
+    assert b"".join(heard) == b"bye"
+
+
+def test_a_tunnel_that_the_application_half_closes(gate, backend, bearer):
+    heard, done = [], threading.Event()
+
+    def script(exchange):
+        exchange.read_body()
+        exchange.send(SWITCH + b"no more from me")
+        exchange.connection.socket.shutdown(1)
+        while data := exchange.receive():
+            heard.append(data)
+        done.set()
+        exchange.close()
+    backend.on("/ws", script)
+    with gate.connect() as client:
+        assert client.request("GET", "/ws", {**bearer, **UPGRADE}).status == 101
+        assert client.read_to_end() == b"no more from me"
+        client.send(b"understood")
+        client.finish_sending()
+        assert done.wait(10 * SLOW)
+    assert b"".join(heard) == b"understood"
+
+
+def test_a_client_that_only_ends_its_side_gets_its_answer(gate, backend, bearer):
+    """As `printf ... | nc` does. A longer silence than a second counts as having left."""
+    with gate.connect() as client:
+        client.send(render("GET", "/x", bearer))
+        client.finish_sending()
+        assert client.read_response().status == 200
+
+
+def test_a_long_poll_is_answered_when_there_is_something_to_say(gate, backend, bearer):
+    """Longer than the second after which we look whether the client is still there."""
+    asked, news = threading.Semaphore(0), threading.Event()
+
+    def script(exchange):
+        exchange.read_body()
+        asked.release()
+        news.wait(30 * SLOW)
+        exchange.send(response(200, b"news"))
+    backend.on("/poll", script)
+    with gate.connect() as one, gate.connect() as other:
+        for client in (one, other):
+            client.send(render("GET", "/poll", bearer))
+            assert asked.acquire(timeout=10 * SLOW)
+        threading.Timer(2.3, news.set).start()
+        assert one.read_response().body == other.read_response().body == b"news"
+        assert one.request("GET", "/x", bearer).status == 200, "the connection goes on"
+
+
+def test_a_client_that_leaves_its_long_poll_frees_the_application(gate, backend, bearer):
+    ended, asked = threading.Event(), threading.Event()
+
+    def script(exchange):
+        exchange.read_body()
+        asked.set()
+        if not exchange.receive():
+            ended.set()
+    backend.on("/poll", script)
+    with gate.connect() as client:
+        client.send(render("GET", "/poll", bearer))
+        assert asked.wait(10 * SLOW)
+    assert ended.wait(10 * SLOW), "the application goes on working for nobody"
+
+
+def test_an_answer_that_comes_before_the_upload_has_ended(gate, backend, bearer):
+    """It is passed on while the client still sends; then the connection ends, since the rest of the
+    body is nobody's. The application's connection serves nobody else."""
+    def script(exchange):
+        exchange.body_read = True
+        exchange.send(response(200, b"enough"))
+        while exchange.receive():
+            pass
+        exchange.close()
+    backend.on("/up", script)
+    with gate.connect() as client:
+        client.send(render("POST", "/up", {**bearer, "Transfer-Encoding": "chunked"})
+                    + b"5\r\nfirst\r\n")
+        answer = client.read_response("POST")
+        assert (answer.status, answer.body) == (200, b"enough")
+        try:
+            for _ in range(200):
+                client.send(b"400\r\n" + b"x" * 1024 + b"\r\n")
+        except OSError:
+            pass
+    number = backend.at("/up")[0].connection
+    assert gate.get("/y", bearer).status == 200
+    assert backend.last().connection != number
+
+
+def test_events_and_an_upload_at_the_same_time(gate, backend, bearer):
+    """Both directions of one exchange flow at once, each at its own pace."""
+    def script(exchange):
+        exchange.body_read = True
+        exchange.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                      b"Transfer-Encoding: chunked\r\n\r\n")
+        connection = exchange.connection
+        while size := int(connection._line(), 16):
+            while len(connection.buffer) < size + 2:
+                connection._fill()
+            data, connection.buffer = connection.buffer[:size], connection.buffer[size + 2:]
+            exchange.send(b"%x\r\n%s\r\n" % (len(data), data.upper()))
+        connection._line()
+        exchange.send(b"0\r\n\r\n")
+    backend.on("/echo", script)
+    with gate.connect() as client:
+        client.send(render("POST", "/echo", {**bearer, "Transfer-Encoding": "chunked"})
+                    + b"5\r\nhello\r\n")
+        assert client.read_head().status == 200
+        assert client.read_chunk() == b"HELLO"
+        for _ in range(5):
+            client.send(b"3\r\nabc\r\n")
+            assert client.read_chunk() == b"ABC"
+        client.send(b"0\r\n\r\n")
+        assert client.read_chunk() == b""
+
+
 @pytest.mark.parametrize("upgrade", ["h2c", "websocket, h2c", "TLS/1.0"])
 def test_other_upgrades_are_plain_requests(gate, backend, bearer, upgrade):
     answer = gate.get("/ws", {**bearer, "Connection": "Upgrade, HTTP2-Settings",

@@ -54,7 +54,9 @@ SAME = {"proxy/log_line": "proxy/telemetry", "proxy/event_metrics": "proxy/telem
         "proxy/tunnel": "proxy/forward", "proxy/attempt": "proxy/forward",
         "proxy/page_texts": "proxy/pages",
         "proxy/exchange_state": "proxy/worker_state", "proxy/server_metrics": "proxy/server",
-        "proxy/server_watch": "proxy/server", "proxy/doctor_store": "proxy/doctor",
+        "proxy/server_watch": "proxy/server",
+        "proxy/trailers": "proxy/header_policy", "proxy/worker_room": "proxy/worker",
+        "proxy/doctor_store": "proxy/doctor",
         "proxy/connection": "proxy/worker_state",
         "proxy/connection_opening": "proxy/worker_state", "proxy/listeners": "proxy/server",
         "proxy/key_sets": "proxy/server"}

@@ -160,6 +160,25 @@ TEST(ChunkedDecoder, BoundsExtensionsOverTheWholeBody) {
   EXPECT_EQ(decode("5;" + std::string(65536, 'a')).state, State::failed);
 }
 
+TEST(ChunkedDecoder, KeepsTrailerLinesForWhoWantsThemHoweverTheyAreSplit) {
+  const std::string message = "5\r\nhello\r\n0\r\nA: b\r\nC:d \r\n\r\nGET";
+  for (std::size_t cut = 0; cut < message.size(); ++cut) {
+    ChunkedDecoder decoder;
+    Buffer lines;
+    decoder.keep_trailers(lines);
+    for (std::string_view part : {std::string_view(message).substr(0, cut),
+                                  std::string_view(message).substr(cut)}) {
+      while (!part.empty()) {
+        const ChunkedDecoder::Step step = decoder.next(part);
+        ASSERT_NE(step.state, State::failed);
+        if (step.state == State::end || step.state == State::need_more) break;
+        part.remove_prefix(step.consumed);
+      }
+    }
+    EXPECT_EQ(lines.view(), "A: b\r\nC:d \r\n") << cut;
+  }
+}
+
 TEST(ChunkedDecoder, BoundsTrailers) {
   const std::string line = "X: " + std::string(995, 'y') + "\r\n";
   std::string trailers;
