@@ -16,6 +16,7 @@ void BodyReader::start(net::Stream& stream, http::Body body, http::Buffer& input
   remaining_ = body.length;
   bytes_ = 0;
   decoder_.reset();
+  is_bulk_ = false;
   started_ = input.size() > offset;
   end_ = body.kind == http::BodyKind::none ||
          (body.kind == http::BodyKind::length && body.length == 0);
@@ -73,6 +74,18 @@ bool BodyReader::next_buffered(BodyPiece& piece) {
   return true;
 }
 
+// What is known to be long, or comes faster than it is read, is read in large pieces: most of a
+// piece's cost is the calls of the kernel.
+std::span<char> BodyReader::make_room() {
+  const bool has_length = body_.kind == http::BodyKind::length;
+  const bool is_long = is_bulk_ || (has_length && remaining_ >= 2 * http::Buffer::block_bytes);
+  const std::span<char> room =
+      relay_->reserve(is_long ? http::Buffer::bulk_bytes : http::Buffer::block_bytes);
+  // Bytes behind a body of known length belong to the next request: they stay in the kernel.
+  const auto wanted = std::min<std::uint64_t>(has_length ? remaining_ : room.size(), room.size());
+  return room.first(static_cast<std::size_t>(wanted));
+}
+
 net::Task<BodyPiece> BodyReader::next(std::chrono::milliseconds timeout) {
   BodyPiece piece;
   while (!next_buffered(piece)) {
@@ -80,12 +93,9 @@ net::Task<BodyPiece> BodyReader::next(std::chrono::milliseconds timeout) {
     input_ = relay_;
     relay_->clear();
     position_ = 0;
-    std::span<char> room = relay_->reserve(http::Buffer::block_bytes);
-    // Bytes behind a body of known length belong to the next request: they stay in the kernel.
-    if (body_.kind == http::BodyKind::length && remaining_ < room.size()) {
-      room = room.first(static_cast<std::size_t>(remaining_));
-    }
+    const std::span<char> room = make_room();
     const net::IoResult got = co_await stream_->read_some(room, timeout);
+    is_bulk_ = got.bytes == room.size();
     if (got.error == boost::asio::error::eof && body_.kind == http::BodyKind::until_close) {
       piece.end = end_ = true;
       co_return piece;

@@ -47,6 +47,7 @@ class BodyReader {
  private:
   [[nodiscard]] std::string_view unread() const;
   [[nodiscard]] bool decode_chunks(BodyPiece& piece);
+  [[nodiscard]] std::span<char> make_room();
 
   net::Stream* stream_ = nullptr;
   http::Body body_;
@@ -57,6 +58,7 @@ class BodyReader {
   std::uint64_t bytes_ = 0;
   http::ChunkedDecoder decoder_;
   bool started_ = false;
+  bool is_bulk_ = false;  // the last read left nothing of its room
   bool end_ = true;
 };
 

@@ -23,8 +23,8 @@ void Exchange::next() {
   request_body = BodyReader{};
   response_body = BodyReader{};
   out.clear();
-  relay_up.clear();
-  relay_down.clear();
+  relay_up.clear_bulk();
+  relay_down.clear_bulk();
   trailers_up.clear();
   trailers_down.clear();
   local.reset();

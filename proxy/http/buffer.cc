@@ -1,5 +1,5 @@
-// The free list is a chain through the blocks themselves, one per thread, so that it needs no
-// memory of its own and no lock. A block may be given back by another thread than took it. Memory
+// The free lists are chains through the blocks themselves, per thread, so that they need no
+// memory of their own and no lock. A block may be given back by another thread than took it. Memory
 // comes from the kernel and goes back there: after a thousand heads that grew at the same time, the
 // heap would keep the holes between what they grew into (SECURITY L03).
 #include "proxy/http/buffer.h"
@@ -32,6 +32,7 @@ constexpr bool is_watched = false;
 constexpr bool is_watched = false;
 #endif
 constexpr std::size_t free_blocks_max = is_watched ? 0 : 256;  // 4 MiB a thread
+constexpr std::size_t free_bulk_max = is_watched ? 0 : 8;       // 1 MiB
 
 struct Block {
   Block* next;
@@ -53,50 +54,69 @@ void deallocate(void* memory, std::size_t bytes) {
   }
 }
 
-// Freed when its thread ends. A Buffer that dies later than the thread's list (a static, say) finds
-// it closed and frees its block itself.
-struct FreeList {
+struct FreeBlocks {
+  std::size_t bytes;  // of each
+  std::size_t max;
   Block* first;
   std::size_t count;
-  bool noted;  // that it is to be freed
+};
+// Freed when its thread ends. A Buffer that dies later than the thread's lists (a static, say)
+// finds them closed and frees its block itself.
+struct FreeLists {
+  FreeBlocks small;
+  FreeBlocks bulk;
+  bool noted;  // that they are to be freed
   bool closed;
 };
-constinit thread_local FreeList free_list{nullptr, 0, false, false};
+constinit thread_local FreeLists free_lists{{Buffer::block_bytes, free_blocks_max, nullptr, 0},
+                                            {Buffer::bulk_bytes, free_bulk_max, nullptr, 0},
+                                            false,
+                                            false};
 
-void close_list(void* of_thread) {
-  auto& list = *static_cast<FreeList*>(of_thread);
-  while (Block* block = list.first) {
-    list.first = block->next;
-    deallocate(block, Buffer::block_bytes);
+void close_lists(void* of_thread) {
+  auto& lists = *static_cast<FreeLists*>(of_thread);
+  for (FreeBlocks* blocks : {&lists.small, &lists.bulk}) {
+    while (Block* block = blocks->first) {
+      blocks->first = block->next;
+      deallocate(block, blocks->bytes);
+    }
+    blocks->count = 0;
   }
-  list = {nullptr, 0, true, true};
+  lists.noted = lists.closed = true;
+}
+
+// Null for sizes that have no list.
+FreeBlocks* list_of(std::size_t bytes) {
+  if (bytes == Buffer::block_bytes) return &free_lists.small;
+  return bytes == Buffer::bulk_bytes ? &free_lists.bulk : nullptr;
 }
 
 // A key of pthreads and no destructor of C++: without memory to note one of those, glibc ends the
 // process. Without this there is no free list.
 bool note_list() {
   static pthread_key_t key;
-  static const bool has_key = ::pthread_key_create(&key, close_list) == 0;
-  return has_key && ::pthread_setspecific(key, &free_list) == 0;
+  static const bool has_key = ::pthread_key_create(&key, close_lists) == 0;
+  return has_key && ::pthread_setspecific(key, &free_lists) == 0;
 }
 
-char* take_block() {
-  Block* block = free_list.first;
-  if (block == nullptr) return allocate(Buffer::block_bytes);
-  free_list.first = block->next;
-  --free_list.count;
+char* take(std::size_t bytes) {
+  FreeBlocks* const list = list_of(bytes);
+  if (list == nullptr || list->first == nullptr) return allocate(bytes);
+  Block* const block = list->first;
+  list->first = block->next;
+  --list->count;
   return static_cast<char*>(static_cast<void*>(block));
 }
 
 void give_back(char* memory, std::size_t bytes) {
-  const bool fits = bytes == Buffer::block_bytes && !free_list.closed &&
-                    free_list.count < free_blocks_max;
-  if (!fits || !(free_list.noted || (free_list.noted = note_list()))) {
+  FreeBlocks* const list = list_of(bytes);
+  const bool fits = list != nullptr && !free_lists.closed && list->count < list->max;
+  if (!fits || !(free_lists.noted || (free_lists.noted = note_list()))) {
     deallocate(memory, bytes);
     return;
   }
-  free_list.first = new (memory) Block{free_list.first};
-  ++free_list.count;
+  list->first = new (memory) Block{list->first};
+  ++list->count;
 }
 
 }  // namespace
@@ -124,7 +144,7 @@ std::span<char> Buffer::reserve(std::size_t bytes) {
     if (capacity > static_cast<std::size_t>(-1) / 2) throw std::bad_alloc();
     capacity *= 2;
   }
-  char* memory = capacity == block_bytes ? take_block() : allocate(capacity);
+  char* memory = take(capacity);
   if (size_ != 0) std::memcpy(memory, data_, size_);
   if (data_ != nullptr) give_back(data_, capacity_);
   data_ = memory;

@@ -1,6 +1,7 @@
 // A growable byte buffer whose first 16 KiB come from a free list of the thread, so that a request
-// costs no allocation and an idle connection holds no buffer. Movable, one owner. Bytes stay where
-// they are until reserve() grows the buffer or consume() moves the rest to the front.
+// costs no allocation and an idle connection holds no buffer; the larger blocks that bulk transfers
+// use have a short list of their own. Movable, one owner. Bytes stay where they are until reserve()
+// grows the buffer or consume() moves the rest to the front.
 #pragma once
 
 #include <cstddef>
@@ -14,6 +15,7 @@ namespace proxy::http {
 class Buffer {
  public:
   static constexpr std::size_t block_bytes = 16 * 1024;
+  static constexpr std::size_t bulk_bytes = 128 * 1024;
 
   Buffer() = default;
   ~Buffer();
@@ -55,8 +57,13 @@ class Buffer {
   // Drops the first `bytes` and moves the rest to the front.
   void consume(std::size_t bytes);
   void clear() { size_ = 0; }
-  // Gives the storage back to the thread's free list.
+  // Gives the storage back to the thread's free lists.
   void release();
+  // Empty, and holds no more than a block.
+  void clear_bulk() {
+    if (capacity_ > block_bytes) release();
+    size_ = 0;
+  }
 
  private:
   void append_growing(std::string_view bytes);

@@ -323,14 +323,27 @@ TEST(BodyReader, EveryByteOfProgressRenewsTheTimeout) {
 }
 
 TEST(BodyReader, ALongBodyGoesThroughOneBuffer) {
-  const std::string body(100'000, 'x');
+  const std::string body(1'000'000, 'x');
   Reading reading(of_length(body.size()), "");
   Collected& collected = reading.collect_pieces();
   reading.send(body);
   EXPECT_EQ(collected.data, body);
   EXPECT_TRUE(collected.last.end);
-  EXPECT_GT(collected.pieces, 5);
-  EXPECT_LE(reading.relay_.size() + reading.relay_.room(), http::Buffer::block_bytes);
+  EXPECT_GT(collected.pieces, 7);
+  EXPECT_LE(reading.relay_.size() + reading.relay_.room(), http::Buffer::bulk_bytes);
+  reading.relay_.clear_bulk();
+  EXPECT_EQ(reading.relay_.room(), 0U);
+}
+
+TEST(BodyReader, AShortBodyNeedsNoLargeBuffer) {
+  const std::string body(30'000, 'x');
+  Reading reading(of_length(body.size()), "");
+  Collected& collected = reading.collect_pieces();
+  reading.send(body.substr(0, 9'000));
+  reading.send(body.substr(9'000, 9'000));
+  reading.send(body.substr(18'000));
+  EXPECT_EQ(collected.data, body);
+  EXPECT_EQ(reading.relay_.room() + reading.relay_.size(), http::Buffer::block_bytes);
 }
 
 TEST(BodyReader, CanBeStartedAgainForTheNextBody) {
