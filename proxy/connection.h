@@ -125,6 +125,7 @@ class Connection : public ConnectionHook {
   [[nodiscard]] bool is_too_slow(const Exchange& exchange);
   [[nodiscard]] net::Task<bool> read_proxy_header();
   [[nodiscard]] net::Task<bool> begin_tls();
+  void say_why_not(const boost::system::error_code& error);
   [[nodiscard]] bool may_persist(const Exchange& exchange) const;
   [[nodiscard]] net::IoResult last_look(net::IoResult got, std::span<char> room);
   [[nodiscard]] net::Task<net::IoResult> wait_parked(std::unique_ptr<Exchange>& exchange);

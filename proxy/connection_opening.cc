@@ -2,6 +2,7 @@
 #include "proxy/connection.h"
 
 #include <array>
+#include <utility>
 
 #include "proxy/metrics.h"
 #include "proxy/net/proxy_header.h"
@@ -64,6 +65,22 @@ net::Task<bool> Connection::read_proxy_header() {
   co_return true;
 }
 
+// One line a second: whoever looks for the reason finds one, and a flood does not fill the log. Who
+// connects and leaves without a word (the probe of a load balancer) is not worth a line.
+void Connection::say_why_not(const boost::system::error_code& error) {
+  if (error == net::make_error_code(net::TlsError::truncated)) return;
+  constexpr std::int64_t interval = std::chrono::seconds{1} / net::Wheel::tick_length;
+  if (worker_.wheel.now_tick() - worker_.handshake_told < interval) {
+    ++worker_.handshakes_untold;
+    return;
+  }
+  worker_.handshake_told = worker_.wheel.now_tick();
+  const std::string reason = error.message();
+  const std::string untold = std::to_string(std::exchange(worker_.handshakes_untold, 0U));
+  worker_.log.write(Level::info, "a TLS handshake failed",
+                    {{"client", peer_text_}, {"reason", reason}, {"untold_before", untold}});
+}
+
 net::Task<bool> Connection::begin_tls() {
   auto session = listener_->tls->start();
   if (!session) co_return false;
@@ -71,6 +88,7 @@ net::Task<bool> Connection::begin_tls() {
   const auto error = co_await stream_->secure(std::move(session), limit);
   if (error) {
     count(Metric::tls_handshakes_failed);
+    say_why_not(error);
     co_return false;
   }
   count(Metric::tls_handshakes);

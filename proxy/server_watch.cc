@@ -22,6 +22,9 @@ constexpr std::chrono::milliseconds settle_time{200};
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds memory_interval{100};
 constexpr std::chrono::milliseconds trim_interval{1'000};
+// Without any limit of memory.
+constexpr std::chrono::milliseconds tidy_interval{5'000};
+constexpr std::uint64_t freed_worth_returning = 4 * 1024 * 1024;
 
 constexpr std::chrono::milliseconds export_interval{1'000};
 // A collector that is away is asked less often; meanwhile spans wait, and the newest are dropped.
@@ -49,6 +52,16 @@ std::vector<std::string> directories_of(const std::vector<std::string>& files) {
   std::sort(directories.begin(), directories.end());
   directories.erase(std::unique(directories.begin(), directories.end()), directories.end());
   return directories;
+}
+
+// What a burst of clients has left behind in the heap goes back to the system when it is worth it.
+std::uint64_t give_back_freed(std::uint64_t left) {
+  const std::uint64_t held = anonymous_bytes();
+  const struct mallinfo2 heap = ::mallinfo2();
+  const std::uint64_t used = heap.uordblks + heap.hblkhd;
+  if (held < used + freed_worth_returning || held < left + freed_worth_returning / 4) return left;
+  ::malloc_trim(0);
+  return anonymous_bytes();
 }
 
 }  // namespace
@@ -133,9 +146,14 @@ net::Task<void> Server::export_last_spans() {
 net::Task<void> Server::watch_memory() {
   net::Timer timer(control_->state().executor);
   auto trimmed = Clock::now();
+  std::uint64_t left = 0;  // after the last time
   for (;;) {
     timer.expires_after(memory_interval);
     co_await timer.async_wait(net::as_result);
+    if (Clock::now() - trimmed >= tidy_interval) {
+      trimmed = Clock::now();
+      left = give_back_freed(left);
+    }
     const std::uint64_t limit = runtime_->config.limits.memory;
     const MemoryState before = process_.memory.load();
     if (limit == 0 && before == MemoryState::enough) continue;

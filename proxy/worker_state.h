@@ -81,6 +81,8 @@ struct WorkerState {
   boost::intrusive::list<SessionStream> session_streams;
   bool warned_about_forwarding = false;
   bool warned_about_questions = false;
+  std::int64_t handshake_told = INT64_MIN / 2;  // the tick of the last line about a failed one
+  std::uint32_t handshakes_untold = 0;          // that failed since then
   std::uint32_t requests = 0;  // under way
   TraceSource traces;
   std::vector<Span> spans;  // of the requests since the last tick

@@ -6,6 +6,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import time
 
 import pytest
 
@@ -131,6 +132,22 @@ def test_plain_text_on_a_tls_listener_is_closed(start, authority):
     with Client(gate.address) as client:
         client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         assert not client.read_to_end().startswith(b"HTTP/")
+    gate.wait_for_log("a TLS handshake failed")
+    line, = [line for line in gate.log() if line["message"] == "a TLS handshake failed"]
+    assert line["client"] == "127.0.0.1" and "http request" in line["reason"]
+
+
+def test_a_flood_of_failed_handshakes_fills_no_log(start, authority):
+    gate = start(start.backend(), {**listening(authority.listener()), "workers": 1})
+    Client(gate.address).close()  # a probe that says nothing is not worth a line
+    began = time.monotonic()
+    for _ in range(100):
+        with Client(gate.address) as client:
+            client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            client.read_to_end()
+    gate.wait_for_log("a TLS handshake failed")
+    lines = sum("a TLS handshake failed" in line for line in gate.stderr().splitlines())
+    assert lines <= time.monotonic() - began + 2
 
 
 def test_a_stapled_answer_is_sent_or_missed_with_a_warning(start, authority, tmp_path):
