@@ -237,7 +237,9 @@ net::Task<void> Server::drain() {
   for (const auto& worker : workers_) worker->drain();
   const auto cut_at = Clock::now() + times.timeout;
   const auto is_busy = [this] {
-    return process_.connections.load() != 0 || process_.prestops.load() != 0;
+    // What waits in a worker's accept queue is no connection yet.
+    return process_.drains.load() != 0 || process_.connections.load() != 0 ||
+           process_.prestops.load() != 0;
   };
   while (is_busy() && Clock::now() < cut_at) {
     timer.expires_after(drain_check);

@@ -21,6 +21,8 @@ namespace {
 constexpr std::chrono::milliseconds next_tick{0};
 // Connections taken in one go, so that a flood of them does not starve those that are served.
 constexpr int accept_batch = 64;
+// Connections to the health and admin listeners; further ones wait in the kernel's queue.
+constexpr std::size_t others_max = 256;
 // How long accepting rests when there is no room or no descriptor left (SECURITY X-15).
 constexpr std::chrono::milliseconds accept_pause{100};
 
@@ -161,9 +163,12 @@ void Worker::start_connection(Listener& listener, int descriptor, const net::Add
   } else if (is_surplus) {
     ++surplus_;
     count(Metric::connections_refused, "full");
+  } else {
+    ++others_;
   }
   const auto leave = [this, counts, is_surplus] {
     if (is_surplus) --surplus_;
+    if (!counts && !is_surplus) --others_;
     if (counts) state_.process.connections.fetch_sub(1, std::memory_order_relaxed);
   };
   try {
@@ -184,7 +189,8 @@ Worker::Accepting Worker::accept_some(Listener& listener, bool last) {
   for (int i = 0; i < accept_batch; ++i) {
     Room room = Room::enough;
     if (!last && listener.setup->role == Role::main) room = look_for_room();
-    if (room == Room::soon) return Accepting::no_room;
+    const bool is_other = listener.setup->role != Role::main;
+    if (room == Room::soon || (is_other && others_ >= others_max)) return Accepting::no_room;
     const net::Accepted accepted = net::accept_from(listener.descriptor);
     switch (accepted.outcome) {
       case net::Accepted::Outcome::connection:
@@ -289,12 +295,14 @@ void Worker::close_listener(ListenerId id) {
 }
 
 void Worker::drain() {
+  state_.process.drains.fetch_add(1);
   post([this] {
     for (const auto& listener : listeners_) {
       if (listener->setup->role == Role::main) take_queue_and_close(*listener);
     }
     draining_ = true;
     close_what_is_idle();
+    state_.process.drains.fetch_sub(1);
   });
 }
 

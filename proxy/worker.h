@@ -89,6 +89,7 @@ class Worker {
   std::int64_t complained_ = INT64_MIN / 2;  // the wheel's tick
   std::int64_t full_since_ = -1;             // likewise; -1: there is room
   std::uint32_t room_seen_ = 0;              // of ProcessState::room_asked
+  std::size_t others_ = 0;                   // connections to other listeners than the main ones
   std::size_t surplus_ = 0;                  // clients that are being told to come back
 };
 

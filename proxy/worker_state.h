@@ -39,6 +39,7 @@ struct ProcessState {
   std::atomic<bool> keys_wanted{false};       // a token named a key that nobody knows
   std::atomic<std::uint32_t> connections{0};  // client connections of all workers
   std::atomic<std::uint32_t> prestops{0};     // hooks that wait for their answer
+  std::atomic<std::uint32_t> drains{0};       // workers that have not begun theirs yet
   std::atomic<std::uint32_t> room_asked{0};   // counts up: each worker ends its longest idle ones
   std::atomic<MemoryState> memory{MemoryState::enough};
   MetricsBook metrics;

@@ -22,7 +22,12 @@ FileWatch::FileWatch(const Executor& executor, const std::vector<std::string>& d
     const int added = ::inotify_add_watch(descriptor_, directory.c_str(), events | IN_ONLYDIR);
     if (added < 0 && errno == ENOSPC) works_ = false;
   }
-  watched_.watch(descriptor_);
+  try {
+    watched_.watch(descriptor_);
+  } catch (...) {
+    ::close(descriptor_);
+    throw;
+  }
 }
 
 FileWatch::~FileWatch() {

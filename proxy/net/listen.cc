@@ -84,7 +84,13 @@ Listening listen_unix(const Endpoint& endpoint, std::size_t workers) {
   }
   result.descriptors.push_back(descriptor);
   while (result.descriptors.size() < workers) {
-    result.descriptors.push_back(::fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
+    const int copy = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0) {
+      result.error = system_error("cannot listen on " + result.address);
+      close_all(result);
+      return result;
+    }
+    result.descriptors.push_back(copy);
   }
   return result;
 }
@@ -95,8 +101,7 @@ int bind_tcp(const addrinfo& target, bool share) {
   const int on = 1;
   ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (share) ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
-  if (::bind(descriptor, target.ai_addr, target.ai_addrlen) != 0 ||
-      ::listen(descriptor, backlog) != 0) {
+  if (::bind(descriptor, target.ai_addr, target.ai_addrlen) != 0) {
     const int cause = errno;
     ::close(descriptor);
     errno = cause;
@@ -125,6 +130,7 @@ Listening listen_on(const Endpoint& endpoint, std::size_t workers) {
   const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, freeaddrinfo);
   result.family = found->ai_family;
   // Without SO_REUSEPORT first: a second process on the same port must be an error, not a partner.
+  // It does not listen, or whoever connects in this moment would be reset by its close.
   const int probe = bind_tcp(*found, false);
   if (probe < 0) {
     result.error = system_error("cannot listen on " + endpoint.host + ":" + port);
@@ -132,6 +138,11 @@ Listening listen_on(const Endpoint& endpoint, std::size_t workers) {
   }
   if (workers == 1) {
     result.descriptors.push_back(probe);
+    if (::listen(probe, backlog) != 0) {
+      result.error = system_error("cannot listen on " + endpoint.host + ":" + port);
+      close_all(result);
+      return result;
+    }
     result.address = bound_name(probe);
     return result;
   }
@@ -144,12 +155,12 @@ Listening listen_on(const Endpoint& endpoint, std::size_t workers) {
   target.ai_addrlen = size;
   while (result.descriptors.size() < workers) {
     const int descriptor = bind_tcp(target, true);
-    if (descriptor < 0) {
+    if (descriptor >= 0) result.descriptors.push_back(descriptor);
+    if (descriptor < 0 || ::listen(descriptor, backlog) != 0) {
       result.error = system_error("cannot listen on " + endpoint.host + ":" + port);
       close_all(result);
       return result;
     }
-    result.descriptors.push_back(descriptor);
   }
   result.address = bound_name(result.descriptors.front());
   return result;

@@ -31,7 +31,12 @@ Signals::Signals(const Executor& executor, std::initializer_list<int> numbers)
   const sigset_t set = set_of(numbers);
   descriptor_ = ::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
   if (descriptor_ < 0) throw std::system_error(errno, std::generic_category(), "signalfd");
-  watched_.watch(descriptor_);
+  try {
+    watched_.watch(descriptor_);
+  } catch (...) {
+    ::close(descriptor_);
+    throw;
+  }
 }
 
 Signals::~Signals() {
