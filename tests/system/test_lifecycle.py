@@ -10,8 +10,7 @@ import time
 import pytest
 
 from support.backend import response
-from support.client import Client, render
-from support.fronts import free_port
+from support.client import render
 from support.gate import BINARY, PASSWORD_HASH, SLOW, USERS, claims, merge, refreshed
 
 
@@ -390,49 +389,6 @@ def test_snapshot_holds_no_secret(start):
     assert data and file.stat().st_mode & 0o077 == 0
     for secret in (tokens.refresh, tokens.access, "alice"):
         assert secret.encode() not in data
-
-
-def test_who_waits_in_the_accept_queue_is_answered_before_the_end(start):
-    """The end begins while nobody has been accepted yet: all of them are, and are served."""
-    backend = start.backend()
-    for _ in range(3):
-        gate = start(backend)
-        bearer = gate.bearer()
-        gate.signal(signal.SIGSTOP)
-        waiting = [gate.connect() for _ in range(20)]
-        for client in waiting:
-            client.send(render("GET", "/x", bearer))
-        gate.signal(signal.SIGTERM)
-        gate.signal(signal.SIGCONT)
-        assert [client.read_response().status for client in waiting] == [200] * 20
-        for client in waiting:
-            client.close()
-        gate.join()
-
-
-def test_who_connects_while_it_starts_is_refused_or_served_and_never_reset(start):
-    backend = start.backend()
-    port, resets, served, enough = free_port(), [], [], threading.Event()
-
-    def knock():
-        while not enough.is_set():
-            try:
-                with Client(("127.0.0.1", port)) as client:
-                    client.send(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n")
-                    served.append(client.read_response().status)
-            except ConnectionRefusedError:
-                continue
-            except Exception as error:
-                resets.append(error)
-    knocker = threading.Thread(target=knock)
-    knocker.start()
-    try:
-        gate = start(backend, {"listeners": [{"address": f"127.0.0.1:{port}"}]})
-        gate.wait_for(lambda: served, "somebody to be served")
-    finally:
-        enough.set()
-        knocker.join()
-    assert not resets, resets
 
 
 def test_kill_and_restart_is_quick(start):

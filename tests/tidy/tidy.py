@@ -52,6 +52,7 @@ SAME = {"proxy/log_line": "proxy/telemetry", "proxy/event_metrics": "proxy/telem
         "proxy/cors": "proxy/route_table", "proxy/rate_limit": "proxy/route_table",
         "proxy/user_service": "proxy/fetch",
         "proxy/tunnel": "proxy/forward", "proxy/attempt": "proxy/forward",
+        "proxy/attempt_connection": "proxy/forward",
         "proxy/page_texts": "proxy/pages",
         "proxy/exchange_state": "proxy/worker_state", "proxy/server_metrics": "proxy/server",
         "proxy/server_watch": "proxy/server",
