@@ -37,6 +37,7 @@ class UpstreamTest : public ::testing::Test {
   [[nodiscard]] net::Wheel& wheel() { return poller().wheel(); }
 
   Upstream& start(unsigned workers = 1) {
+    leases_.clear();  // none outlives its upstream
     upstream_ = std::make_unique<Upstream>(config_, loop_.get_executor(), wheel(), workers);
     return *upstream_;
   }
@@ -296,6 +297,9 @@ TEST_F(UpstreamTest, WhoHasTriedEverythingWaitsForNothing) {
   EXPECT_EQ(upstream_->take(lease, tried, false), Step::exhausted);
   EXPECT_FALSE(waiting.step);
   EXPECT_EQ(step(), Step::wait) << "of others";
+  leases_.clear();
+  poller().poll();
+  EXPECT_TRUE(waiting.step);
 }
 
 TEST_F(UpstreamTest, WhoWaitsIsNotGivenWhatItHasTried) {
