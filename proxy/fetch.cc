@@ -75,10 +75,9 @@ net::Task<error_code> Fetch::connect() {
   const bool needs_lookup =
       target.endpoint.unix_path.empty() && !net::parse_address(target.endpoint.host);
   if (needs_lookup) {
-    net::Resolved resolved = co_await net::resolve(executor_, target.endpoint.host);
+    net::Resolved resolved = co_await net::resolve(executor_, target.endpoint.host, left());
     if (resolved.error) co_return resolved.error;
     addresses = std::move(resolved.addresses);
-    began_ = wheel_.now_tick();
   }
   net::ConnectTls tls;
   tls.client = request_.tls;

@@ -15,6 +15,7 @@ using std::chrono::milliseconds;
 
 // After a look-up that failed the next one comes soon, whatever dns_refresh says.
 constexpr milliseconds look_up_again{1'000};
+constexpr milliseconds look_up_max{10'000};
 // Of an answer to a health check; a longer one is none.
 constexpr std::size_t answer_bytes_max = 64 * 1024;
 
@@ -104,7 +105,7 @@ net::Task<void> UpstreamWatch::follow_name(Place place, std::size_t endpoint) {
   const std::string host = upstream_endpoint(config.endpoints[endpoint])->host;
   bool is_failing = false;
   for (;;) {
-    net::Resolved resolved = co_await net::resolve(control_.executor, host);
+    net::Resolved resolved = co_await net::resolve(control_.executor, host, look_up_max);
     if (is_over(place)) co_return;
     const bool failed = resolved.error.failed() || resolved.addresses.empty();
     std::vector<std::string>& known = addresses_[host];

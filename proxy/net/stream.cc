@@ -7,9 +7,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <vector>
 
 #include "proxy/net/timer.h"
@@ -369,14 +371,40 @@ Task<ConnectResult> connect(const Executor& executor, Wheel& wheel, const Endpoi
   co_return result;
 }
 
-Task<Resolved> resolve(const Executor& executor, const std::string& host) {
+namespace {
+
+// Shared with a look-up that may outlive whoever asked.
+struct Lookup {
+  explicit Lookup(const Executor& executor) : resolver(executor), patience(executor) {}
+  asio::ip::basic_resolver<asio::ip::tcp, Executor> resolver;
+  Timer patience;
   Resolved result;
-  asio::ip::basic_resolver<asio::ip::tcp, Executor> resolver(executor);
-  const auto [error, found] = co_await resolver.async_resolve(host, "", as_result);
-  result.error = error;
+  bool is_done = false;
+};
+
+Task<void> look_up(std::shared_ptr<Lookup> lookup, std::string host) {
+  const auto [error, found] = co_await lookup->resolver.async_resolve(host, "", as_result);
+  lookup->result.error = error;
   for (const auto& entry : found)
-    result.addresses.push_back(entry.endpoint().address().to_string());
-  co_return result;
+    lookup->result.addresses.push_back(entry.endpoint().address().to_string());
+  lookup->is_done = true;
+  lookup->patience.cancel();
+}
+
+}  // namespace
+
+Task<Resolved> resolve(const Executor& executor, const std::string& host,
+                       std::chrono::milliseconds timeout) {
+  const auto lookup = std::make_shared<Lookup>(executor);
+  lookup->patience.expires_after(timeout);
+  asio::co_spawn(executor, look_up(lookup, host), [](std::exception_ptr) {});
+  if (!lookup->is_done) co_await lookup->patience.async_wait(as_result);
+  if (lookup->is_done) co_return std::move(lookup->result);
+  // One that has not begun is taken out of the queue, so that the next ones need not wait for it.
+  lookup->resolver.cancel();
+  Resolved late;
+  late.error = timed_out();
+  co_return late;
 }
 
 }  // namespace proxy::net

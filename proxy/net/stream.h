@@ -139,11 +139,13 @@ struct ConnectTls {
                                           std::chrono::milliseconds timeout,
                                           const ConnectTls* tls = nullptr);
 
-// Numeric addresses of a name, in the system's order.
+// Numeric addresses of a name, in the system's order. Its resolver cannot be interrupted:
+// what takes longer than `timeout` is `timed_out`, and goes on unheeded on a thread of its own.
 struct Resolved {
   std::vector<std::string> addresses;
   boost::system::error_code error;
 };
-[[nodiscard]] Task<Resolved> resolve(const Executor& executor, const std::string& host);
+[[nodiscard]] Task<Resolved> resolve(const Executor& executor, const std::string& host,
+                                     std::chrono::milliseconds timeout);
 
 }  // namespace proxy::net

@@ -239,7 +239,11 @@ net::Task<Link::Opened> Link::open(net::Executor executor, const net::Endpoint& 
                                    const LinkOptions& options, bool must_be_master) {
   net::Endpoint target = address;
   if (target.unix_path.empty() && !net::parse_address(target.host)) {
-    const net::Resolved resolved = co_await net::resolve(executor, target.host);
+    const net::Resolved resolved =
+        co_await net::resolve(executor, target.host, options.command_timeout);
+    if (resolved.error == boost::asio::error::timed_out) {
+      co_return not_opened(Failure::timed_out, "no name server answers for " + target.host);
+    }
     if (resolved.error || resolved.addresses.empty()) {
       co_return not_opened(Failure::refused, "the name " + target.host + " is not known");
     }

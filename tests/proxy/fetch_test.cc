@@ -1,20 +1,59 @@
 // Our own requests: what is sent, what is taken for an answer, and that nothing is without a bound.
 #include "proxy/fetch.h"
 
+#include <dlfcn.h>
 #include <gtest/gtest.h>
+#include <netdb.h>
 #include <unistd.h>
 
 #include <array>
 #include <boost/asio/co_spawn.hpp>
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "certificates.h"
 #include "proxy/net/listen.h"
 #include "proxy/net/poller.h"
 #include "proxy/net/stream.h"
 #include "proxy/net/tls_session.h"
+
+namespace {
+
+// A name server that does not answer, until the test is over.
+struct Silence {
+  std::mutex mutex;
+  std::condition_variable over;
+  bool is_over = false;
+
+  void wait() {
+    std::unique_lock lock(mutex);
+    over.wait(lock, [this] { return is_over; });
+  }
+  void end() {
+    const std::lock_guard lock(mutex);
+    is_over = true;
+    over.notify_all();
+  }
+};
+Silence silence;
+
+}  // namespace
+
+// Before the system's own.
+extern "C" int getaddrinfo(const char* node, const char* service, const addrinfo* hints,
+                           addrinfo** found) {
+  if (node != nullptr && std::string_view(node) == "silent.test") {
+    silence.wait();
+    return EAI_AGAIN;
+  }
+  using Real = int (*)(const char*, const char*, const addrinfo*, addrinfo**);
+  static const auto real = reinterpret_cast<Real>(::dlsym(RTLD_NEXT, "getaddrinfo"));
+  return real(node, service, hints, found);
+}
 
 namespace proxy {
 namespace {
@@ -163,6 +202,25 @@ TEST_F(FetchTest, NobodyThereIsAnError) {
   while (!result) poller().poll_once();
   EXPECT_EQ(result->status, 0);
   EXPECT_NE(result->error, "");
+}
+
+TEST_F(FetchTest, ASilentNameServerIsNotWaitedForLongerThanForAnAnswer) {
+  constexpr std::size_t count = 6;  // one look-up runs at a time: the others must not queue behind
+  std::array<std::optional<Fetched>, count> results;
+  const auto begin = std::chrono::steady_clock::now();
+  for (auto& result : results) {
+    auto made = request();
+    made.target.endpoint.host = "silent.test";
+    made.timeout = 300ms;
+    spawn(call(loop_.get_executor(), std::move(made), result));
+  }
+  for (auto& result : results) {
+    while (!result) poller().poll_once();
+    EXPECT_EQ(result->status, 0);
+    EXPECT_EQ(result->error, "no answer in time");
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 20s);
+  silence.end();
 }
 
 class FetchTlsTest : public FetchTest {
