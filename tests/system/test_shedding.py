@@ -7,6 +7,7 @@ import time
 import pytest
 
 from support.client import Client, render
+from support.faults import needs_plain_program
 from support.gate import SLOW
 
 
@@ -63,6 +64,7 @@ def anonymous_kib(gate):
 def test_x39_beyond_its_memory_it_sheds_new_clients_and_keeps_those_it_serves(start):
     """Thousands of clients with half a large head each: new ones are refused at limits.memory, the
     one that is being served is served on, and when they are gone everybody is."""
+    needs_plain_program()
     backend = start.backend()
     bound = 24 << 10  # KiB
     gate = start(backend, {"workers": 1, "limits": {"memory": f"{bound}KiB", "request_head": "1MiB",

@@ -304,7 +304,10 @@ def test_a_revoked_event_stream_of_a_known_length_is_cut(gate, backend):
             client.socket.recv(1)
 
 
-def test_a_session_that_ends_before_its_stream_begins_is_401(gate, backend):
+def test_a_session_that_ends_before_its_stream_begins_is_401(start):
+    backend = start.backend()
+    # Another worker hears of a logout a moment later than the client does.
+    gate = start(backend, {**CONFIG, "workers": 1})
     may_answer = threading.Event()
 
     def slowly(exchange):
@@ -324,7 +327,10 @@ def test_a_session_that_ends_before_its_stream_begins_is_401(gate, backend):
         assert answer.status == 401 and answer.get("WWW-Authenticate")
 
 
-def test_a_session_that_ends_before_its_tunnel_begins_is_401(gate, backend):
+def test_a_session_that_ends_before_its_tunnel_begins_is_401(start):
+    backend = start.backend()
+    # Another worker hears of a logout a moment later than the client does.
+    gate = start(backend, {**CONFIG, "workers": 1})
     may_answer, told = threading.Event(), []
 
     def slowly(exchange):
