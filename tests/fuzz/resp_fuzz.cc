@@ -69,6 +69,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   append_command(command, arguments);
   Result written = read(command, command.size());
   fuzz::require(written.count == 1 && !written.broken);
-  fuzz::require(written.printed == "5:0:[3:0:SET[]3:0:" + std::string(input) + "[]3:0:[]]");
+  Reply expected;
+  expected.type = Reply::Type::array;
+  for (const std::string_view argument : arguments) {
+    expected.items.emplace_back().type = Reply::Type::text;
+    expected.items.back().text = argument;
+  }
+  std::string printed;
+  print(expected, printed);
+  fuzz::require(written.printed == printed);
   return 0;
 }
