@@ -24,6 +24,9 @@ Location location(const YAML::Mark& mark) {
   return {mark.line + 1, mark.column + 1};
 }
 
+// YAML itself reads keys of up to 1,024 bytes; escaped, each byte takes up to four.
+constexpr std::size_t key_bytes_max = 200;
+
 // Ends the parse; thrown through yaml-cpp's parser and caught in parse_yaml.
 struct Refused : std::exception {
   Refused(Location where, std::string what_is_wrong)
@@ -132,6 +135,9 @@ class TreeBuilder final : public YAML::EventHandler {
       place_value(frame, std::move(node));
     } else {
       if (node.kind != Node::Kind::scalar) { throw Refused(node.at, "a key must be plain text"); }
+      if (node.text.size() > key_bytes_max) {
+        throw Refused(node.at, "this key is longer than any is; is a quotation mark missing?");
+      }
       frame.has_key = true;
       frame.key = std::move(node.text);
       frame.key_at = node.at;

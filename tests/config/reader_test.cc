@@ -35,7 +35,7 @@ TEST(Range, IncludesItsBounds) {
 
 TEST(UnknownKey, AHugeOneCostsNothing) {
   const auto line = only_problem("? " + std::string(100'000, 'k') + "\n: 1\n");
-  EXPECT_NE(line.find("unknown key"), std::string::npos);
+  EXPECT_NE(line.find("this key is longer than any is"), std::string::npos);
 }
 
 TEST(Report, ComplainsOncePerKeyInFileOrder) {

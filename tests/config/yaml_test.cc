@@ -51,6 +51,12 @@ TEST(Yaml, ADuplicateKeyIsAProblemAndTheFirstStays) {
   EXPECT_EQ(document.root.members[0].value.text, "1");
 }
 
+TEST(Yaml, AKeyThatIsAWholeFileIsRefused) {
+  const auto document = parse_yaml("? \"a: 1\n  " + std::string(300, 'x') + "\"\n: 2\n", "f");
+  ASSERT_EQ(document.problems.size(), 1U);
+  EXPECT_NE(document.problems.front().message.find("quotation mark"), std::string::npos);
+}
+
 TEST(Yaml, AQuotedKeyIsTheSameKey) {
   EXPECT_EQ(first_problem("a: 1\n'a': 2\n"),
             "f:2:1: a: duplicate key; it is already set in line 1");

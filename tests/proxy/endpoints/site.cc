@@ -129,6 +129,7 @@ Site::Site() {
 }
 
 Site::~Site() {
+  hashing_.reset();  // its threads wake the loop
   log_.reset();
   writer_.reset();
   std::filesystem::remove_all(directory_);
