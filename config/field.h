@@ -102,9 +102,7 @@ void read_section(Reader& reader, const Node& node, const std::string& key,
     }
     seen[i] = true;
     const auto& field = section[i];
-    if (!field.about.served) {
-      read_unserved(reader, member.value, name, field.about);
-    } else if (member.value.kind == Node::Kind::null) {
+    if (member.value.kind == Node::Kind::null) {
       reader.report.problem(member.at, name, "has no value; remove the key to use its default");
     } else {
       field.set(reader, member.value, name, field.about, object);
@@ -377,15 +375,6 @@ template <typename T, typename Item>
       });
   field.about.element = Kind::section;
   field.about.children = describe(*shared);
-  return field;
-}
-
-// A key that exists on paper only. `accepted` is a value that asks for nothing, such as false.
-template <typename T>
-[[nodiscard]] Field<T> later(const char* name, const char* meaning, const char* accepted = "") {
-  auto field = make_field<T>(name, Kind::text, meaning, nullptr, nullptr);
-  field.about.served = false;
-  field.about.accepted = accepted;
   return field;
 }
 

@@ -302,16 +302,6 @@ void report_unknown_key(Reader& reader, const Member& member, const std::string&
   reader.report.problem(member.at, key, std::move(message));
 }
 
-void read_unserved(Reader& reader, const Node& node, const std::string& key,
-                   const Description& about) {
-  if (!about.accepted.empty() && node.kind == Node::Kind::scalar && node.text == about.accepted) {
-    return;
-  }
-  std::string message = "is not supported yet";
-  message += about.accepted.empty() ? "; remove it" : "; only `" + about.accepted + "` is accepted";
-  reader.report.problem(node.at, key, std::move(message));
-}
-
 bool is_empty_text(const Node& node) {
   return node.kind == Node::Kind::scalar && node.text.empty();
 }

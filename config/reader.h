@@ -38,8 +38,6 @@ struct Description {
   std::string default_text;          // as YAML; empty: none
   bool required = false;
   bool is_output = false;            // a file that the program writes
-  bool served = true;                // false: refused as "not supported yet"
-  std::string accepted;              // the one harmless value of a key that is not served
   std::vector<Description> children;
 };
 
@@ -102,7 +100,6 @@ template <typename Value>
 // Problems that every section shares.
 void report_unknown_key(Reader&, const Member&, const std::string& key,
                         const std::vector<std::string>& known);
-void read_unserved(Reader&, const Node&, const std::string& key, const Description& about);
 [[nodiscard]] bool is_empty_text(const Node& node);
 [[nodiscard]] bool is_map(Reader&, const Node&, const std::string& key);
 [[nodiscard]] bool is_list(Reader&, const Node&, const std::string& key);

@@ -38,8 +38,6 @@ How values are written:
   `base64:` and its base64.
 - An empty text (`""`) is the same as leaving the key out. A key without a value is an error.
 - Unknown keys, duplicate keys, anchors, aliases, merge keys, tags and second documents are errors.
-- A key that is *not supported yet* is an error, unless it is set to the one value that asks for
-  nothing.
 
 The files named here (keys, secrets, users) are read when the program starts and at each reload.
 SIGHUP reloads; a configuration with a problem changes nothing.
@@ -91,7 +89,7 @@ std::string default_cell(const Description& about) {
 }
 
 // Sections have headings of their own.
-bool has_heading(const Description& about) { return about.served && !about.children.empty(); }
+bool has_heading(const Description& about) { return !about.children.empty(); }
 
 std::string path_of(const std::string& parent, const Description& about) {
   auto path = parent.empty() ? about.name : parent + "." + about.name;
@@ -103,7 +101,7 @@ std::string path_of(const std::string& parent, const Description& about) {
 void write_table(const std::vector<Description>& keys, std::string& out) {
   bool has_header = false;
   for (const auto& about : keys) {
-    if (!about.served || has_heading(about)) { continue; }
+    if (has_heading(about)) { continue; }
     if (!has_header) { out += "\n| Key | Value | Default | Meaning |\n|---|---|---|---|\n"; }
     has_header = true;
     out += "| `" + about.name + "` | " + kind_text(about, about.kind) + range_text(about) + " | " +
@@ -113,21 +111,8 @@ void write_table(const std::vector<Description>& keys, std::string& out) {
   }
 }
 
-void write_unserved(const std::vector<Description>& keys, std::string& out) {
-  bool has_header = false;
-  for (const auto& about : keys) {
-    if (about.served) { continue; }
-    if (!has_header) { out += "\nNot supported yet:\n\n"; }
-    has_header = true;
-    out += "- `" + about.name + "`: " + about.meaning;
-    if (!about.accepted.empty()) { out += " Only `" + about.accepted + "` is accepted."; }
-    out += "\n";
-  }
-}
-
 void write_keys(const std::vector<Description>& keys, const std::string& path, std::string& out) {
   write_table(keys, out);
-  write_unserved(keys, out);
   for (const auto& about : keys) {
     if (!has_heading(about)) { continue; }
     const auto name = path_of(path, about);

@@ -71,19 +71,7 @@ json::object form_of(const Description& about, Kind kind) {
   return {};
 }
 
-// A key that is not served takes its one harmless value, or nothing at all.
-json::object unserved_form(const Description& about) {
-  if (about.accepted.empty()) { return {{"not", json::object{}}}; }
-  if (const auto boolean = parse_boolean(about.accepted)) { return {{"const", *boolean}}; }
-  return {{"const", about.accepted}};
-}
-
 json::object key_of(const Description& about) {
-  if (!about.served) {
-    auto form = unserved_form(about);
-    form["description"] = "Not supported yet. " + about.meaning;
-    return form;
-  }
   auto form = form_of(about, about.kind);
   auto text = about.meaning;
   if (!about.default_text.empty()) { text += " Default: " + about.default_text + "."; }

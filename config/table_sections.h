@@ -1,6 +1,5 @@
 // The sections that the table is put together from, each in the file that is named after its part
-// of gatehouse.yaml. `later` marks what this version does not serve: such a key is refused rather
-// than ignored, so that nobody believes in a protection that is not there.
+// of gatehouse.yaml.
 #pragma once
 
 #include "config/config.h"
