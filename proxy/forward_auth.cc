@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "proxy/endpoints/reply.h"
+#include "proxy/http/path.h"
 
 namespace proxy {
 namespace {
@@ -70,22 +71,6 @@ bool is_for_a_person(const http::RequestHead& head) {
          accept.find("*/*") != std::string_view::npos;
 }
 
-std::string encoded(std::string_view text) {
-  constexpr std::string_view digits = "0123456789ABCDEF";
-  constexpr std::string_view plain = "-._~/";
-  std::string out;
-  for (const char c : text) {
-    const bool is_word = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    if (is_word || plain.find(c) != std::string_view::npos) {
-      out.push_back(c);
-      continue;
-    }
-    const auto byte = static_cast<unsigned char>(c);
-    out.append({'%', digits[byte >> 4], digits[byte & 15]});
-  }
-  return out;
-}
-
 // Where the login leads back to: what was asked for, if a login may lead there. Never a host that
 // only the request names (SECURITY C05, H12).
 std::string way_back(const Runtime& runtime, const Question& question) {
@@ -95,7 +80,8 @@ std::string way_back(const Runtime& runtime, const Question& question) {
   const std::string& own = runtime.external_origin;
   const bool is_ours = own.empty() || http::equal_ignoring_case(own, origin);
   const std::string target = is_ours ? path : origin + path;
-  return runtime.redirects.allows(target) ? "?rd=" + encoded(target) : std::string();
+  if (!runtime.redirects.allows(target)) return {};
+  return "?rd=" + http::percent_encoded(target, "/");
 }
 
 // As whole headers of their own, since nginx 1.22 knows only the first Set-Cookie of an answer.

@@ -13,6 +13,7 @@
 #include "config/load.h"
 #include "config/secret.h"
 #include "proxy/fetch.h"
+#include "proxy/http/path.h"
 #include "proxy/net/poller.h"
 
 namespace proxy {
@@ -81,28 +82,10 @@ bool find_by_config(const Command& command, Listener& listener, std::ostream& er
   return admin.token.empty() || read_token(admin.token, listener.bearer, error);
 }
 
-std::string percent_encoded(std::string_view text) {
-  constexpr std::string_view digits = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                       (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '~';
-    if (plain) {
-      out.push_back(c);
-    } else {
-      out.push_back('%');
-      out.push_back(digits[byte >> 4]);
-      out.push_back(digits[byte & 15]);
-    }
-  }
-  return out;
-}
-
 std::string path_of(const Command& command) {
   if (command.everybody) return "/sessions?everybody=true";
-  if (!command.session.empty()) return "/sessions/" + percent_encoded(command.session);
-  return "/sessions?user=" + percent_encoded(command.user);
+  if (!command.session.empty()) return "/sessions/" + http::percent_encoded(command.session);
+  return "/sessions?user=" + http::percent_encoded(command.user);
 }
 
 net::Task<void> ask(net::Executor executor, FetchRequest request, Fetched& answer) {

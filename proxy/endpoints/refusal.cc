@@ -5,6 +5,7 @@
 #include "proxy/endpoints/credentials.h"
 #include "proxy/endpoints/page_reply.h"
 #include "proxy/endpoints/reply.h"
+#include "proxy/http/path.h"
 
 namespace proxy::endpoints {
 namespace {
@@ -13,24 +14,6 @@ bool gets_page(const Context& context, const Request& request, config::PageMode 
   if (!context.runtime.config.browser.enabled) return false;
   if (pages != config::PageMode::automatic) return pages == config::PageMode::always;
   return !request.head.wants_websocket && wants_page(request.head);
-}
-
-std::string percent_encoded(std::string_view text) {
-  constexpr std::string_view digits = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '/' || c == '-' || c == '_' || c == '.' || c == '~';
-    if (plain) {
-      out.push_back(c);
-    } else {
-      out.push_back('%');
-      out.push_back(digits[byte >> 4]);
-      out.push_back(digits[byte & 15]);
-    }
-  }
-  return out;
 }
 
 // Where the browser should be after a login: a read is done again, anything else is not, and its
@@ -71,11 +54,13 @@ Reply login_refusal(const Context& context, const Request& request, const Refusa
     return shown;
   }
   const bool is_missing = refusal.auth_error == auth::Error::missing;
+  const std::string login =
+      runtime.config.endpoints.login + "?rd=" + http::percent_encoded(target, "/");
   reply.body = JsonText()
                    .text("error", is_missing ? "missing_token" : "invalid_token")
                    .text("message", is_missing ? "An access token is required."
                                                : "The access token is not valid.")
-                   .text("login", runtime.config.endpoints.login + "?rd=" + percent_encoded(target))
+                   .text("login", login)
                    .done();
   return reply;
 }

@@ -193,4 +193,18 @@ bool equal_when_decoded(std::string_view a, std::string_view b) {
   return a.empty() && b.empty();
 }
 
+std::string percent_encoded(std::string_view text, std::string_view kept) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    if (syntax::is(syntax::host_char, c) || kept.find(c) != std::string_view::npos) {
+      out.push_back(c);
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(c);
+    out.append({'%', digits[byte >> 4], digits[byte & 15]});
+  }
+  return out;
+}
+
 }  // namespace proxy::http

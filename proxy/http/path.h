@@ -1,5 +1,5 @@
 // Paths are taken as they are or refused, never normalised: what the rules saw is what the backend
-// gets (SECURITY section B). Pure; any thread; no allocation but in reduce().
+// gets (SECURITY section B). Pure; any thread; only what returns a string allocates.
 #pragma once
 
 #include <cstdint>
@@ -27,5 +27,8 @@ enum class PathForm : std::uint8_t {
 // Whether two segments of canonical paths are one to an application that decodes escapes and does
 // not tell upper from lower case.
 [[nodiscard]] bool equal_when_decoded(std::string_view a, std::string_view b);
+
+// Every byte escaped that is neither unreserved (RFC 3986 section 2.3) nor one of `kept`.
+[[nodiscard]] std::string percent_encoded(std::string_view text, std::string_view kept = "");
 
 }  // namespace proxy::http

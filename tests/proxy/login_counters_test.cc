@@ -2,6 +2,7 @@
 #include "proxy/store/login_counters.h"
 
 #include "session_store_contract.h"
+#include "tests/auth/allocations.h"
 
 #include <gtest/gtest.h>
 #include <malloc.h>
@@ -117,9 +118,7 @@ TEST(LoginCounters, BansAreRestored) {
 
 // SECURITY X-23: at most 64 MiB at the default bound.
 TEST(LoginCounters, CounterTakesAtMost250Bytes) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "sanitizers have allocators of their own";
-#endif
+  if (is_instrumented()) GTEST_SKIP() << "sanitizers have allocators of their own";
   constexpr std::size_t count = 60'000;
   LoginCounters counters(count);
   const auto allocated = [] { return mallinfo2().uordblks + mallinfo2().hblkhd; };

@@ -3,6 +3,7 @@
 #include "proxy/store/memory_store.h"
 
 #include "session_store_contract.h"
+#include "tests/auth/allocations.h"
 
 #include <gtest/gtest.h>
 #include <malloc.h>
@@ -315,14 +316,6 @@ TEST_F(MemoryStoreTest, ThreadsThatDoEverythingLeaveOrderBehind) {
 std::size_t allocated_bytes() {
   const struct mallinfo2 info = mallinfo2();
   return info.uordblks + info.hblkhd;
-}
-
-constexpr bool is_instrumented() {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  return true;
-#else
-  return false;
-#endif
 }
 
 // SECURITY X-34: one session of each user, the costliest case.

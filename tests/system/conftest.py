@@ -10,6 +10,7 @@ import yaml
 
 from support.backend import Backend
 from support.gate import BINARY, ROOT, SLOW, USERS, Gate, Keys, base_config, merge
+from support.redis import Redis
 
 GUARD = 60 + 15 * SLOW  # seconds
 
@@ -143,3 +144,18 @@ def gate(shared_gate, backend):
 def vectors():
     """The directory of other people's test vectors."""
     return Path(os.environ.get("GATEHOUSE_VECTORS", ROOT.parent / "shared/vectors"))
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory):
+    server = Redis(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def own_redis(tmp_path):
+    """For tests that are not kind to it."""
+    server = Redis(tmp_path / "redis")
+    yield server
+    server.stop()

@@ -18,21 +18,6 @@ GRACE = {"tokens": {"refresh": {"grace": "1s"}}}
 
 
 @pytest.fixture(scope="module")
-def redis(tmp_path_factory):
-    server = Redis(tmp_path_factory.mktemp("redis"))
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def own_redis(tmp_path):
-    """For tests that are not kind to it."""
-    server = Redis(tmp_path / "redis")
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
 def pair(start_module, shared_backend, redis):
     """Two replicas."""
     config = {"store": store(redis)}

@@ -14,13 +14,6 @@ from support.redis import Redis, store
 QUICK = {"command_timeout": f"{300 * max(SLOW, 1):.0f}ms"}
 
 
-@pytest.fixture(scope="module")
-def redis(tmp_path_factory):
-    server = Redis(tmp_path_factory.mktemp("redis"))
-    yield server
-    server.stop()
-
-
 @pytest.fixture
 def own_redis(tmp_path):
     """For tests that are not kind to it."""

@@ -237,10 +237,10 @@ def test_files_users_are_not_the_services(start):
     service.stop()
 
 
-def test_what_the_service_said_is_known_to_every_replica(start, backend, redis_server):
+def test_what_the_service_said_is_known_to_every_replica(start, backend, own_redis):
     """With Redis the profile lies beside the session, and ends with it."""
     service = Service()
-    config = {"users": {"http": {"url": service.url}}, "store": store(redis_server),
+    config = {"users": {"http": {"url": service.url}}, "store": store(own_redis),
               "tokens": {"refresh": {"grace": "0s"}}}
     gates = [start(backend, config) for _ in range(2)]
     tokens = gates[0].login("dora")
@@ -249,18 +249,11 @@ def test_what_the_service_said_is_known_to_every_replica(start, backend, redis_s
     assert (said["sub"], said["email"], said["groups"]) == ("dora", DORA["email"], DORA["groups"])
     assert said["name"] == DORA["name"] and len(service.asked) == 1
     key = f"gatehouse:p{{{tokens.claims()['sid']}}}"
-    assert 0 < int(redis_server.run("PTTL", key)) <= 30 * 24 * 3600 * 1000
+    assert 0 < int(own_redis.run("PTTL", key)) <= 30 * 24 * 3600 * 1000
     assert gates[1].request("POST", "/logout", gates[0].login("dora").cookie(), b"").status == 204
-    assert len(redis_server.run("KEYS", "gatehouse:p*").split()) == 1, "it outlives its session"
+    assert len(own_redis.run("KEYS", "gatehouse:p*").split()) == 1, "it outlives its session"
     # Without it nobody knows who that is: the session is no longer good for new tokens.
-    redis_server.run("DEL", key)
+    own_redis.run("DEL", key)
     assert gates[0].refresh(refreshed(answer)).status in (403, 503)
     assert not gates[0].refresh(refreshed(answer)).all("Set-Cookie")
     service.stop()
-
-
-@pytest.fixture
-def redis_server(tmp_path):
-    server = Redis(tmp_path / "redis")
-    yield server
-    server.stop()
