@@ -28,6 +28,19 @@ std::string_view BodyReader::rest() const {
   return input_ == nullptr ? std::string_view{} : unread();
 }
 
+// Which buffer the rest lies in is not to be told from its address: where it is empty, it points
+// behind one buffer, and the other one may begin right there.
+void BodyReader::keep_rest_in(http::Buffer& input) {
+  if (input_ == &input) {
+    input.consume(position_);
+  } else {
+    input.clear();
+    input.append(rest());
+  }
+  position_ = 0;
+  input_ = nullptr;
+}
+
 // One chunk's data, and whether the body ends right behind it: then both go out in one write. The
 // look ahead is done on a copy of the decoder, kept only if it met no further data.
 bool BodyReader::decode_chunks(BodyPiece& piece) {

@@ -41,6 +41,8 @@ class BodyReader {
   [[nodiscard]] bool has_started() const { return started_; }
   // Bytes that were read but lie behind this body: the next request.
   [[nodiscard]] std::string_view rest() const;
+  // At the end: `input`, the buffer of start(), is left with the rest and nothing else.
+  void keep_rest_in(http::Buffer& input);
   // Payload bytes so far.
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
 

@@ -275,33 +275,26 @@ net::Task<bool> Connection::drop_body(Exchange& exchange) {
 }
 
 void Connection::keep_rest(Exchange& exchange) {
-  const std::string_view rest = exchange.request_body.rest();
-  http::RequestHead& head = exchange.request;
-  if (rest.data() >= head.bytes.data() && rest.data() <= head.bytes.data() + head.bytes.size()) {
-    head.head_size = static_cast<std::size_t>(rest.data() - head.bytes.data());
-  } else {
-    head.bytes.clear();
-    head.bytes.append(rest);
-    head.head_size = 0;
-  }
+  exchange.request_body.keep_rest_in(exchange.request.bytes);
+  exchange.request.head_size = 0;
 }
 
 net::Task<void> Connection::linger() {
-  stream_->shutdown_send();
+  stream_.shutdown_send();
   const auto give_up = std::chrono::steady_clock::now() + linger_timeout;
   std::array<char, 512> sink{};
   for (;;) {
     const auto now = std::chrono::steady_clock::now();
     if (now >= give_up) break;
     const auto left = std::chrono::duration_cast<milliseconds>(give_up - now);
-    const auto error = co_await stream_->wait_readable(left);
+    const auto error = co_await stream_.wait_readable(left);
     if (error) break;
     // A bounded bite each time: a peer that sends without end must not hold the loop.
     net::IoResult got;
-    for (int bite = 0; bite < 32 && !got.error; ++bite) got = stream_->read_now(sink);
+    for (int bite = 0; bite < 32 && !got.error; ++bite) got = stream_.read_now(sink);
     if (got.error && got.error != boost::asio::error::would_block) break;
   }
-  stream_->close();
+  stream_.close();
 }
 
 }  // namespace proxy

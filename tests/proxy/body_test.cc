@@ -14,6 +14,8 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
+#include <vector>
 
 namespace proxy {
 namespace {
@@ -125,6 +127,48 @@ TEST(BodyReader, WithoutABodyItIsAtTheEndAndWhatFollowsIsTheNextRequest) {
     EXPECT_EQ(collected.data, "");
     EXPECT_EQ(reading.reader_.bytes(), 0U);
   }
+}
+
+// Two buffers of which the second one begins where the first one ends, as the kernel often places
+// them: the end of a body in the first is the beginning of a head in the second.
+std::pair<http::Buffer, http::Buffer> neighbours() {
+  std::vector<http::Buffer> buffers(64);
+  for (http::Buffer& buffer : buffers) static_cast<void>(buffer.reserve(1));
+  for (http::Buffer& first : buffers) {
+    for (http::Buffer& second : buffers) {
+      if (first.data() + http::Buffer::block_bytes != second.data()) continue;
+      return {std::move(first), std::move(second)};
+    }
+  }
+  return {};
+}
+
+TEST(BodyReader, AHeadIsNotLeftBehindForAnotherRequestWhereverTheBuffersLie) {
+  Reading reading(of_length(0), "");
+  std::tie(reading.relay_, reading.input_) = neighbours();
+  if (reading.input_.data() == nullptr) GTEST_SKIP() << "no two buffers lie side by side";
+  const std::string head = "POST / HTTP/1.1\r\n\r\n";
+  reading.input_.append(head + "begin");
+  const std::string rest(http::Buffer::block_bytes, 'x');
+  reading.reader_.start(*reading.stream_, of_length(5 + rest.size()), reading.input_, head.size(),
+                        reading.relay_);
+  reading.send(rest);
+  ASSERT_TRUE(reading.collect_pieces().done);
+  EXPECT_EQ(reading.collected_.data, "begin" + rest);
+  reading.reader_.keep_rest_in(reading.input_);
+  EXPECT_EQ(reading.input_.view(), "");
+}
+
+TEST(BodyReader, TheRestIsKeptInWhicheverBufferItCame) {
+  Reading with_head(of_length(4), "HEADbodyNEXT", 4);
+  ASSERT_TRUE(with_head.collect_pieces().done);
+  with_head.reader_.keep_rest_in(with_head.input_);
+  EXPECT_EQ(with_head.input_.view(), "NEXT");
+  Reading behind_it(chunked, "HEAD", 4);
+  behind_it.send("4\r\nbody\r\n0\r\n\r\nNEXT");
+  ASSERT_TRUE(behind_it.collect_pieces().done);
+  behind_it.reader_.keep_rest_in(behind_it.input_);
+  EXPECT_EQ(behind_it.input_.view(), "NEXT");
 }
 
 TEST(BodyReader, ABodyOfKnownLengthIsReadWhereverTheHeadWasCut) {
