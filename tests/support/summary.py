@@ -7,13 +7,19 @@ usage: summary.py RESULTS_DIRECTORY STAGE:EXIT_CODE[:REPORT,REPORT...] ...
 A stage counts by the JUnit reports it promised. One that promised none counts as one test by its
 exit code. A promised report that is absent, unreadable or empty, and a stage that failed though its
 reports show nothing, count as a failure: what did not run has not passed, and what was skipped is
-named with its reason."""
+named with its reason.
+
+Beside REPORT.xml may lie REPORT-again.xml: its failed tests run once more, alone. One that passes
+there is a matter of the machine's load: it counts as passed and is named, and more than AGAIN_MAX
+of them in one report are no accident any more."""
 
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 NAMED_MAX = 20  # skipped tests of one report; behind them only their number is printed
+AGAIN_MAX = 5
+MESSAGE_MAX = 12  # lines of a failure's text
 
 
 def cases_in(report):
@@ -23,15 +29,32 @@ def cases_in(report):
         return []
 
 
+def name_of(case):
+    return f"{case.get('classname', '')}: {case.get('name')}".strip(": ")
+
+
+def has_failed(case):
+    return {child.tag for child in case} & {"failure", "error"} or case.get("status") == "fail"
+
+
+def passed_again(report):
+    """The names of tests that passed when they ran once more, if those are few enough."""
+    again = report.with_name(report.stem + "-again.xml")
+    names = {name_of(case) for case in cases_in(again) if case.find("skipped") is None}
+    names -= {name_of(case) for case in cases_in(again) if has_failed(case)}
+    failed = {name_of(case) for case in cases_in(report) if has_failed(case)}
+    return names & failed if len(failed) <= AGAIN_MAX else set()
+
+
 def count(report):
     """(passed, failed, skipped) of a JUnit file, or None when it says nothing."""
     cases = cases_in(report)
+    again = passed_again(report)
     passed = failed = skipped = 0
     for case in cases:
-        kinds = {child.tag for child in case}
-        if kinds & {"failure", "error"} or case.get("status") == "fail":
+        if has_failed(case) and name_of(case) not in again:
             failed += 1
-        elif "skipped" in kinds or case.get("status") in ("disabled", "notrun"):
+        elif case.find("skipped") is not None or case.get("status") in ("disabled", "notrun"):
             skipped += 1
         else:
             passed += 1
@@ -54,16 +77,24 @@ def count_stage(directory, name, code, reports):
     return tuple(total)
 
 
-def skipped_in(report):
-    """A line for each skipped test: its name and why."""
-    lines = []
+def remarks_on(report):
+    """What failed and with which last words, what passed only alone, and what was skipped why."""
+    failures, skipped = [], []
+    again = passed_again(report)
     for case in cases_in(report):
+        name = name_of(case)
         found = case.find("skipped")
-        if found is not None:
-            name = f"{case.get('classname', '')}: {case.get('name')}".strip(": ")
-            lines.append(f"{name}: {found.get('message') or 'no reason given'}".splitlines()[0])
-    more = len(lines) - NAMED_MAX
-    return lines[:NAMED_MAX] + ([f"and {more} more"] if more > 0 else [])
+        if has_failed(case):
+            failures.append(("passed only when run again, alone: " if name in again else
+                             "FAILED: ") + name)
+            texts = [c for c in case if c.tag in ("failure", "error", "system-out")]
+            lines = "\n".join((c.text or c.get("message") or "") for c in texts).splitlines()
+            failures += ["    | " + line[:200] for line in lines[-MESSAGE_MAX:]]
+        elif found is not None:
+            reason = found.get("message") or "no reason given"
+            skipped.append(f"skipped: {name}: {reason}".splitlines()[0])
+    more = len(skipped) - NAMED_MAX
+    return failures + skipped[:NAMED_MAX] + ([f"skipped: and {more} more"] if more > 0 else [])
 
 
 def main():
@@ -74,8 +105,9 @@ def main():
         reports = [r for r in (rest[0] if rest else "").split(",") if r]
         counted = count_stage(directory, name, int(code), reports)
         print("  %-8s passed %5d, failed %3d, skipped %3d" % (name, *counted))
-        for line in (line for report in reports for line in skipped_in(directory / name / report)):
-            print(f"    skipped: {line}")
+        for report in reports:
+            for line in remarks_on(directory / name / report):
+                print(f"    {line}")
         total = [a + b for a, b in zip(total, counted)]
     if len(sys.argv) < 3:
         print("no stage ran")
