@@ -57,11 +57,13 @@ std::shared_ptr<const auth::Users> make_admin(std::string& password) {
 void greet(const std::string& address, const std::string& upstream, const std::string& password) {
   const bool is_socket = address.starts_with("unix:");
   const std::string url = is_socket ? address : "http://" + address;
-  std::cerr << "\nGatehouse listens on " << url << " in front of " << upstream
-            << "\n  user      admin\n  password  " << password << "\nLog in: curl "
-            << (is_socket ? "--unix-socket " + address.substr(5) + " " : "")
-            << "-d username=admin -d password=... " << (is_socket ? "http://localhost" : url)
-            << "/login\n" << std::endl;
+  const std::string way = is_socket ? "--unix-socket " + address.substr(5) + " " : "";
+  // In one piece: the log is written by a thread of its own.
+  std::cerr << "\nGatehouse listens on " + url + " in front of " + upstream +
+                   "\n  user      admin\n  password  " + password + "\nLog in: curl " + way +
+                   "-d username=admin -d password=... " + (is_socket ? "http://localhost" : url) +
+                   "/login\n\n"
+            << std::flush;
 }
 
 int serve(proxy::ServerOptions options) {
