@@ -22,6 +22,7 @@ using endpoints::Endpoint;
 
 // Fixes what the exchange needs to know about its surroundings before anything is decided.
 void begin(WorkerState& worker, Connection& connection, Exchange& exchange) {
+  worker.catch_up();
   exchange.began = std::chrono::steady_clock::now();
   exchange.began_wall = std::chrono::system_clock::now();
   exchange.local = worker.local;
@@ -349,6 +350,7 @@ net::Task<void> renew_session(WorkerState& worker, Exchange& exchange,
     wish.active = endpoints::counts_as_activity(context.runtime, exchange.subject());
     const Renewals::Result renewal = co_await worker.renewals.renew(context, request, wish);
     second.now = wall_clock();
+    worker.catch_up();
     keep_renewal(exchange, context, renewal, second);
   }
   exchange.decision = decide_about(exchange, second);

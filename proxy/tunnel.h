@@ -20,7 +20,10 @@ class SessionStreamGuard {
   ~SessionStreamGuard();
   SessionStreamGuard(const SessionStreamGuard&) = delete;
   SessionStreamGuard& operator=(const SessionStreamGuard&) = delete;
-  [[nodiscard]] bool revoked() const { return entry_.revoked; }
+  [[nodiscard]] bool revoked() const {
+    worker_.catch_up();
+    return entry_.revoked;
+  }
   void end_by_itself() { entry_.ends_itself = true; }
 
  private:

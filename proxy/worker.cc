@@ -269,9 +269,8 @@ void Worker::install(std::shared_ptr<const Runtime> runtime) {
 }
 
 void Worker::publish(const store::Revocation& revocation) {
-  net::until_memory([&] {
-    post([this, revocation] { net::until_memory([&] { state_.apply(revocation); }); });
-  });
+  net::until_memory([&] { state_.tell(revocation); });
+  net::until_memory([&] { post([this] { state_.catch_up(); }); });  // its streams end soon as well
 }
 
 void Worker::change_listener(ListenerId id, ListenerSetupPtr setup) {

@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include "auth/bytes.h"
+#include "proxy/net/until_memory.h"
 
 namespace proxy {
 namespace {
@@ -120,6 +121,32 @@ void WorkerState::note_proof(const auth::Principal& principal) {
 void WorkerState::flush_proofs(auth::Time now) {
   for (const Proof& proof : proofs_) store.prove(proof.family, proof.generation, now);
   proofs_.clear();
+}
+
+void WorkerState::report(const char* what) noexcept {
+  try {
+    log.write(Level::error, what);
+  } catch (const std::exception&) {
+    return;
+  }
+}
+
+void WorkerState::tell(const store::Revocation& revocation) {
+  const std::lock_guard lock(news_mutex_);
+  news_.push_back(revocation);
+  has_news_.store(true, std::memory_order_release);
+}
+
+void WorkerState::take_in_news() {
+  std::vector<store::Revocation> news;
+  {
+    const std::lock_guard lock(news_mutex_);
+    news.swap(news_);
+    has_news_.store(false, std::memory_order_relaxed);
+  }
+  for (const store::Revocation& revocation : news) {
+    net::until_memory([&] { apply(revocation); });
+  }
 }
 
 void WorkerState::apply(const store::Revocation& revocation) {

@@ -8,6 +8,7 @@
 #include <boost/intrusive/list.hpp>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -85,6 +86,8 @@ struct WorkerState {
   std::int64_t handshake_told = INT64_MIN / 2;  // the tick of the last line about a failed one
   std::uint32_t handshakes_untold = 0;          // that failed since then
   std::uint32_t requests = 0;  // under way
+  int others = 0;              // connections to other listeners than the main ones
+  int surplus = 0;             // clients that are being told to come back
   TraceSource traces;
   std::vector<Span> spans;  // of the requests since the last tick
 
@@ -107,10 +110,21 @@ struct WorkerState {
   void note_proof(const auth::Principal& principal);
   void flush_proofs(auth::Time now);
 
+  // An error line, where nothing may throw: what cannot be logged for lack of memory is not.
+  void report(const char* what) noexcept;
+
   // Refuses the session's tokens from now on and ends its open streams.
   void apply(const store::Revocation& revocation);
+  // The same from any thread. Whatever is decided from then on knows of it: whoever was told that
+  // a session is over may ask the next worker at once. Throws where there is no memory.
+  void tell(const store::Revocation& revocation);
+  // On the worker's own thread, before anything is decided about a session.
+  void catch_up() {
+    if (has_news_.load(std::memory_order_acquire)) [[unlikely]] take_in_news();
+  }
 
  private:
+  void take_in_news();
   struct Proof {
     auth::FamilyId family;
     std::uint64_t generation;
@@ -120,6 +134,9 @@ struct WorkerState {
   std::vector<Proof> proofs_;
   std::array<char, 16> id_prefix_{};
   std::uint32_t id_counter_ = 0;
+  std::atomic<bool> has_news_{false};
+  std::mutex news_mutex_;
+  std::vector<store::Revocation> news_;  // guarded by it
   std::string date_line_;
   std::int64_t date_second_ = 0;
 };
