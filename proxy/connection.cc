@@ -1,6 +1,8 @@
 // The client's side over HTTP/1.1; see connection.h.
 #include "proxy/connection.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <array>
 #include <boost/asio/error.hpp>
@@ -35,19 +37,33 @@ bool is_cancelled(const boost::system::error_code& error) {
 
 }  // namespace
 
-Connection::Connection(WorkerState& worker, std::unique_ptr<net::Stream> stream, ListenerId id,
-                       ListenerSetupPtr listener, const net::Address& peer, std::string peer_text)
+Connection::Connection(WorkerState& worker, int descriptor, ListenerId id,
+                       ListenerSetupPtr listener, const net::Address& peer, bool surplus)
     : worker_(worker),
-      stream_(std::move(stream)),
+      stream_(worker.executor, worker.wheel, listener->family, descriptor),
       listener_id_(id),
       listener_(std::move(listener)),
       peer_address_(peer),
-      peer_text_(std::move(peer_text)) {}
+      peer_text_(listener_->family == AF_UNIX ? "unix" : net::to_text(peer)),
+      surplus_(surplus) {
+  count_places(+1);
+}
 
-Connection::~Connection() = default;
+Connection::~Connection() { count_places(-1); }
+
+void Connection::count_places(int by) {
+  if (surplus_) {
+    worker_.surplus += by;
+  } else if (role() != Role::main) {
+    worker_.others += by;
+  } else {
+    worker_.process.connections.fetch_add(static_cast<std::uint32_t>(by),
+                                          std::memory_order_relaxed);
+  }
+}
 
 void Connection::stop_if_idle() {
-  if (idle_) stream_->cancel_read();
+  if (idle_) stream_.cancel_read();
 }
 
 void Connection::begin_idle() {
@@ -59,20 +75,29 @@ void Connection::begin_idle() {
 // that one is still answered.
 net::IoResult Connection::last_look(net::IoResult got, std::span<char> room) {
   const bool ended_by_us = is_timeout(got.error) || is_cancelled(got.error);
-  return ended_by_us && stream_->is_open() ? stream_->read_now(room) : got;
+  return ended_by_us && stream_.is_open() ? stream_.read_now(room) : got;
 }
 
-// The long part of the wait between two requests, without a buffer.
-net::Task<net::IoResult> Connection::wait_parked(std::unique_ptr<Exchange>& exchange) {
-  worker_.give_back(std::move(exchange));
-  const auto keep_alive = worker_.local->runtime->config.timeouts.keep_alive;
-  net::IoResult got;
-  got.error = co_await stream_->wait_readable(keep_alive - parked_after);
-  exchange = worker_.take_exchange();
-  if (!stream_->is_open()) co_return got;
-  const auto room = exchange->request.bytes.reserve(http::Buffer::block_bytes / 2);
-  if (!got.error) co_return stream_->read_now(room);
-  co_return last_look(got, room);
+milliseconds Connection::idle_time_left() const {
+  const auto idle = (worker_.wheel.now_tick() - idle_since_) * net::Wheel::tick_length;
+  return std::max<milliseconds>(milliseconds{0},
+                                worker_.local->runtime->config.timeouts.keep_alive - idle);
+}
+
+void Connection::park(Pointer connection, Resume resume) {
+  Connection& parked = *connection;
+  // Bytes that came a moment ago are no event any more.
+  if (parked.stream_.has_input()) return resume(parked.worker_, std::move(connection));
+  auto go_on = [connection = std::move(connection),
+                resume](const boost::system::error_code& error) mutable {
+    net::Stream& stream = connection->stream_;
+    WorkerState& worker = connection->worker_;
+    // Ended by the clock or by a drain, perhaps in the very moment when a request came: that one is
+    // still answered.
+    const bool goes_on = !error || (stream.is_open() && stream.has_input());
+    if (goes_on) resume(worker, std::move(connection));
+  };
+  parked.stream_.when_readable(parked.idle_time_left(), std::move(go_on));
 }
 
 net::Task<Connection::HeadResult> Connection::read_head(std::unique_ptr<Exchange>& exchange) {
@@ -86,15 +111,13 @@ net::Task<Connection::HeadResult> Connection::read_head(std::unique_ptr<Exchange
   body_counted_ = 0;
   if (is_next && exchange->request.bytes.empty()) {
     // A busy client's next request comes soon: for a moment the buffer is kept ready for it.
-    begin_idle();
+    if (!idle_) begin_idle();
     const auto room = exchange->request.bytes.reserve(http::Buffer::block_bytes / 2);
-    const auto keep_alive = worker_.local->runtime->config.timeouts.keep_alive;
-    net::IoResult got = co_await stream_->read_some(room, std::min(parked_after, keep_alive));
-    if (is_timeout(got.error) && keep_alive > parked_after) {
-      got = co_await wait_parked(exchange);
-    } else {
-      got = last_look(got, room);
-    }
+    const milliseconds limit = std::min(parked_after, idle_time_left());
+    net::IoResult got = co_await stream_.read_some(room, limit);
+    const bool is_idle = is_timeout(got.error) && idle_time_left().count() > 0;
+    got = last_look(got, room);
+    if (is_idle && got.error == boost::asio::error::would_block) co_return HeadResult::idle;
     idle_ = false;
     if (got.error) co_return HeadResult::closed;
     exchange->request.bytes.commit(got.bytes);
@@ -119,7 +142,7 @@ net::Task<Connection::HeadResult> Connection::read_head(std::unique_ptr<Exchange
     // A CRLF behind the last body is not the beginning of a head yet.
     const bool nothing_yet = head.bytes.empty() || exchange->request_parser.at_start();
     if (nothing_yet) begin_idle();
-    net::IoResult got = co_await stream_->read_some(room, left);
+    net::IoResult got = co_await stream_.read_some(room, left);
     if (nothing_yet && is_cancelled(got.error)) got = last_look(got, room);
     idle_ = false;
     if (is_timeout(got.error)) {
@@ -131,7 +154,7 @@ net::Task<Connection::HeadResult> Connection::read_head(std::unique_ptr<Exchange
   had_request_ = true;
   parse_error_ = http::check_request(exchange->request);
   if (parse_error_ != http::ParseError::none) co_return HeadResult::refused;
-  exchange->request_body.start(*stream_, exchange->request.body, exchange->request.bytes,
+  exchange->request_body.start(stream_, exchange->request.body, exchange->request.bytes,
                                exchange->request.head_size, exchange->relay_up);
   co_return HeadResult::complete;
 }
@@ -213,7 +236,7 @@ std::string_view Connection::persistence_line(const Exchange& exchange) {
 
 net::Task<bool> Connection::write(net::Pieces pieces) {
   const auto timeout = worker_.local->runtime->config.timeouts.write;
-  const auto error = co_await stream_->write_all(pieces, timeout);
+  const auto error = co_await stream_.write_all(pieces, timeout);
   co_return !error;
 }
 
@@ -255,7 +278,7 @@ net::Task<void> Connection::reply(Exchange& exchange, const Reply& answer) {
     exchange.bytes_out = answer.body.size();
   }
   exchange.status = answer.status;
-  if (stream_->try_write(pieces)) co_return;
+  if (stream_.try_write(pieces)) co_return;
   const bool written = co_await write(pieces);
   if (!written) close_ = true;
 }

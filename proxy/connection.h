@@ -1,7 +1,7 @@
 // The client's side of an exchange over HTTP/1.1: reads heads and bodies, writes answers, knows
 // whether another request may follow. An exchange speaks to the client only through this class, in
 // terms of heads, pieces and ends, so that another protocol version can take its place.
-// One thread; owned by the serve loop.
+// One thread; owned by the loop that serves it or, while it is parked, by its wait for a request.
 #pragma once
 
 #include <boost/intrusive/list.hpp>
@@ -17,6 +17,7 @@
 #include "proxy/net/stream.h"
 #include "proxy/net/tls.h"
 #include "proxy/reply.h"
+#include "proxy/slab.h"
 #include "proxy/worker_state.h"
 
 namespace proxy {
@@ -27,13 +28,17 @@ using ConnectionHook =
 
 class Connection : public ConnectionHook {
  public:
-  Connection(WorkerState& worker, std::unique_ptr<net::Stream> stream, ListenerId id,
-             ListenerSetupPtr listener, const net::Address& peer, std::string peer_text);
+  // Throws where there is no memory or no room in epoll; `descriptor` then stays the caller's.
+  // `surplus`: there are too many clients, and this one's first request is answered with 503.
+  Connection(WorkerState& worker, int descriptor, ListenerId id, ListenerSetupPtr listener,
+             const net::Address& peer, bool surplus);
   ~Connection();
 
   // What comes before the first request: the PROXY protocol's header and the TLS handshake, where
   // the listener has them. False: nothing can be said to this client.
-  [[nodiscard]] bool needs_opening() const { return listener_->proxy_protocol || listener_->tls; }
+  [[nodiscard]] bool needs_opening() const {
+    return first_ && (listener_->proxy_protocol || listener_->tls);
+  }
   [[nodiscard]] net::Task<bool> open();
 
   enum class HeadResult : std::uint8_t {
@@ -41,12 +46,18 @@ class Connection : public ConnectionHook {
     refused,    // parse_error() says why: answer and close
     timed_out,  // a head that never ended: 408 and close
     closed,     // nothing to answer: the peer left, was idle for too long, or we drain
+    idle,       // for a while now: to be parked
   };
   // Waits for the next request and reads its head into `exchange`, which is taken from the worker's
-  // pool where it is null. A wait that takes longer gives it back meanwhile: an idle connection
-  // holds no buffer.
+  // pool where it is null.
   [[nodiscard]] net::Task<HeadResult> read_head(std::unique_ptr<Exchange>& exchange);
   [[nodiscard]] http::ParseError parse_error() const { return parse_error_; }
+  // The long part of the wait between two requests: `resume` is called with the connection when
+  // there may be one. Until then, a connection costs no more than this object; without a request in
+  // time, or when it is stopped, it ends.
+  using Pointer = Slab<Connection>::Pointer;
+  using Resume = void (*)(WorkerState&, Pointer);
+  static void park(Pointer connection, Resume resume);
 
   // Whether the client waits to be told that its body is wanted, and telling it; false: it is gone.
   // By whoever writes to the client, before the body is read by somebody else.
@@ -88,8 +99,6 @@ class Connection : public ConnectionHook {
   // Whether another request may follow the answer that was given.
   [[nodiscard]] bool persists() const { return promised_ && !close_; }
   void close_after_this() { close_ = true; }
-  // There are too many clients: this one's first request is answered with 503.
-  void refuse() { surplus_ = true; }
   [[nodiscard]] bool is_surplus() const { return surplus_; }
   // Its listener is gone: the next answer that begins is the last one.
   void retire() { retired_ = true; }
@@ -102,7 +111,7 @@ class Connection : public ConnectionHook {
   [[nodiscard]] std::int64_t idle_ticks() const {
     return idle_ ? worker_.wheel.now_tick() - idle_since_ : 0;
   }
-  [[nodiscard]] net::Stream& stream() { return *stream_; }
+  [[nodiscard]] net::Stream& stream() { return stream_; }
   [[nodiscard]] Role role() const { return listener_->role; }
   [[nodiscard]] ListenerId listener_id() const { return listener_id_; }
   [[nodiscard]] Peer peer() const {
@@ -122,16 +131,17 @@ class Connection : public ConnectionHook {
 
  private:
   void begin_idle();
+  [[nodiscard]] std::chrono::milliseconds idle_time_left() const;
+  void count_places(int by);
   [[nodiscard]] bool is_too_slow(const Exchange& exchange);
   [[nodiscard]] net::Task<bool> read_proxy_header();
   [[nodiscard]] net::Task<bool> begin_tls();
   void say_why_not(const boost::system::error_code& error);
   [[nodiscard]] bool may_persist(const Exchange& exchange) const;
   [[nodiscard]] net::IoResult last_look(net::IoResult got, std::span<char> room);
-  [[nodiscard]] net::Task<net::IoResult> wait_parked(std::unique_ptr<Exchange>& exchange);
 
   WorkerState& worker_;
-  std::unique_ptr<net::Stream> stream_;
+  net::Stream stream_;
   const ListenerId listener_id_;
   const ListenerSetupPtr listener_;
   net::Address peer_address_;
@@ -139,12 +149,12 @@ class Connection : public ConnectionHook {
   std::unique_ptr<const net::TlsPeer> certificate_;  // null: the client showed none
   http::ParseError parse_error_ = http::ParseError::none;
   bool first_ = true;  // no request has been read yet
-  bool idle_ = false;
+  bool idle_ = false;  // since `idle_since_`, also while it is parked
   std::int64_t idle_since_ = 0;
   bool close_ = false;
   bool promised_ = false;  // the answer left the connection open for another request
   bool retired_ = false;
-  bool surplus_ = false;
+  const bool surplus_;
   bool had_request_ = false;
   std::int64_t body_waited_ = 0;    // ticks of the current window
   std::uint64_t body_counted_ = 0;  // bytes before it

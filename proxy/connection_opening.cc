@@ -47,7 +47,7 @@ net::Task<bool> Connection::read_proxy_header() {
     const std::span<char> room(bytes.data(), std::min(bytes.size(), header.wants()));
     net::IoResult got;
     const bool has_time = left.count() > 0;
-    if (has_time) got = co_await stream_->read_some(room, left);
+    if (has_time) got = co_await stream_.read_some(room, left);
     if (got.error || got.bytes == 0) {
       count(Metric::connections_refused, "no_proxy_header");
       co_return false;
@@ -85,14 +85,14 @@ net::Task<bool> Connection::begin_tls() {
   auto session = listener_->tls->start();
   if (!session) co_return false;
   const milliseconds limit = worker_.local->runtime->config.timeouts.tls_handshake;
-  const auto error = co_await stream_->secure(std::move(session), limit);
+  const auto error = co_await stream_.secure(std::move(session), limit);
   if (error) {
     count(Metric::tls_handshakes_failed);
     say_why_not(error);
     co_return false;
   }
   count(Metric::tls_handshakes);
-  certificate_ = stream_->tls()->peer();
+  certificate_ = stream_.tls()->peer();
   co_return true;
 }
 

@@ -1,6 +1,8 @@
 // Serving exchanges; see exchange.h.
 #include "proxy/exchange.h"
 
+#include <boost/asio/co_spawn.hpp>
+
 #include "auth/bytes.h"
 #include "proxy/decide.h"
 #include "proxy/endpoints/browser_request.h"
@@ -415,9 +417,16 @@ net::Task<bool> run_exchange(WorkerState& worker, Connection& connection, Exchan
   co_return true;
 }
 
-}  // namespace
+void serve_again(WorkerState& worker, Connection::Pointer connection) noexcept {
+  try {
+    start_serving(worker, std::move(connection));
+  } catch (const std::exception&) {
+    worker.report("an idle connection ended for lack of memory");
+  }
+}
 
-net::Task<void> serve(WorkerState& worker, std::unique_ptr<Connection> connection) {
+// Takes the connection with it when it ends, or parks it.
+net::Task<void> serve(WorkerState& worker, Connection::Pointer connection) {
   std::unique_ptr<Exchange> exchange;
   if (connection->needs_opening()) {
     const bool opened = co_await connection->open();
@@ -426,6 +435,11 @@ net::Task<void> serve(WorkerState& worker, std::unique_ptr<Connection> connectio
   for (;;) {
     const auto result = co_await connection->read_head(exchange);
     if (result == Connection::HeadResult::closed) break;
+    if (result == Connection::HeadResult::idle) {
+      worker.give_back(std::move(exchange));
+      Connection::park(std::move(connection), serve_again);
+      co_return;
+    }
     if (result != Connection::HeadResult::complete) {
       const bool late = result == Connection::HeadResult::timed_out;
       const int status = late ? 408 : http::status_of(connection->parse_error());
@@ -443,6 +457,17 @@ net::Task<void> serve(WorkerState& worker, std::unique_ptr<Connection> connectio
     exchange->next();
   }
   if (exchange) worker.give_back(std::move(exchange));
+}
+
+}  // namespace
+
+// Nothing on the data plane throws but a failed allocation: the connection is gone, the others go
+// on.
+void start_serving(WorkerState& worker, Connection::Pointer connection) {
+  auto served = serve(worker, std::move(connection));
+  boost::asio::co_spawn(worker.executor, std::move(served), [&worker](std::exception_ptr failure) {
+    if (failure) worker.report("a connection ended by an exception");
+  });
 }
 
 }  // namespace proxy

@@ -1,5 +1,5 @@
 // The life of a connection: one exchange after the other, each of them read head, decide, perform,
-// record. Spawned by the worker, which owns nothing of it but a place in its list.
+// record. The worker owns nothing of it but a place in its list.
 #pragma once
 
 #include <memory>
@@ -10,7 +10,7 @@
 
 namespace proxy {
 
-// Runs until the client or we close. Takes the connection with it when it ends.
-[[nodiscard]] net::Task<void> serve(WorkerState& worker, std::unique_ptr<Connection> connection);
+// Serves until the client or we close, on its own; throws where there is no memory to begin with.
+void start_serving(WorkerState& worker, Connection::Pointer connection);
 
 }  // namespace proxy

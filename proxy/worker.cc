@@ -22,9 +22,11 @@ constexpr std::chrono::milliseconds next_tick{0};
 // Connections taken in one go, so that a flood of them does not starve those that are served.
 constexpr int accept_batch = 64;
 // Connections to the health and admin listeners; further ones wait in the kernel's queue.
-constexpr std::size_t others_max = 256;
+constexpr int others_max = 256;
 // How long accepting rests when there is no room or no descriptor left (SECURITY X-15).
 constexpr std::chrono::milliseconds accept_pause{100};
+// How long what a burst of requests needed is kept for the next one.
+constexpr std::int64_t trim_interval = std::chrono::seconds{2} / net::Wheel::tick_length;
 
 }  // namespace
 
@@ -81,7 +83,7 @@ void Worker::run() {
 // Without these two the worker would look alive and serve nobody.
 void Worker::keep_ticking() {
   const auto tell = [this](std::exception_ptr) {
-    report("the housekeeping of a worker was interrupted for lack of memory");
+    state_.report("the housekeeping of a worker was interrupted for lack of memory");
   };
   net::keep_running(state_.executor, [this] { return tick_loop(); }, tell);
   net::keep_running(state_.executor, [this] { return watch_session_streams(state_); }, tell);
@@ -95,18 +97,9 @@ void Worker::keep_accepting(Listener& listener) {
       return;
     }
     keep_accepting(listener);
-    report("accepting was interrupted for lack of memory");
+    state_.report("accepting was interrupted for lack of memory");
   };
   boost::asio::co_spawn(*loop_, accept_loop(listener), go_on);
-}
-
-// For where nothing may throw: what cannot be logged for lack of memory is not.
-void Worker::report(const char* what) noexcept {
-  try {
-    log_.write(Level::error, what);
-  } catch (const std::exception&) {
-    return;
-  }
 }
 
 net::Task<void> Worker::tick_loop() {
@@ -123,6 +116,7 @@ net::Task<void> Worker::tick_loop() {
     make_room_if_asked();
     if (retiring_) close_what_is_retired();
     state_.revocations.sweep(wall);
+    if (state_.wheel.now_tick() % trim_interval == 0) state_.trim();
     hand_over_spans();
     metrics_.plain(Metric::token_cache_entries)
         .set(static_cast<std::int64_t>(state_.local->tokens.size()));
@@ -146,42 +140,20 @@ void Worker::say_descriptors_are_out() {
 
 void Worker::start_connection(Listener& listener, int descriptor, const net::Address& peer,
                               bool is_surplus) {
-  const ListenerSetup& setup = *listener.setup;
-  const bool is_unix = setup.family == AF_UNIX;
-  auto stream =
-      net::Stream::own(state_.executor, state_.wheel, setup.family, descriptor);
-  auto connection = std::make_unique<Connection>(state_, std::move(stream), listener.id,
-                                                 listener.setup, peer,
-                                                 is_unix ? "unix" : net::to_text(peer));
-  connections_.push_back(*connection);
-  if (is_surplus) connection->refuse();
-  const bool counts = setup.role == Role::main && !is_surplus;
-  auto served = serve(state_, std::move(connection));
-  if (counts) {
-    state_.process.connections.fetch_add(1, std::memory_order_relaxed);
-    count(Metric::connections_accepted);
-  } else if (is_surplus) {
-    ++surplus_;
-    count(Metric::connections_refused, "full");
-  } else {
-    ++others_;
-  }
-  const auto leave = [this, counts, is_surplus] {
-    if (is_surplus) --surplus_;
-    if (!counts && !is_surplus) --others_;
-    if (counts) state_.process.connections.fetch_sub(1, std::memory_order_relaxed);
-  };
+  Connection::Pointer connection;
   try {
-    boost::asio::co_spawn(*loop_, std::move(served), [this, leave](std::exception_ptr failure) {
-      leave();
-      // Nothing on the data plane throws but a failed allocation: the connection is gone, the
-      // others go on.
-      if (failure) report("a connection ended by an exception");
-    });
-  } catch (const std::exception&) {
-    leave();  // it was never started
+    connection = slab_.make(state_, descriptor, listener.id, listener.setup, peer, is_surplus);
+  } catch (...) {
+    ::close(descriptor);
     throw;
   }
+  connections_.push_back(*connection);
+  if (is_surplus) {
+    count(Metric::connections_refused, "full");
+  } else if (connection->role() == Role::main) {
+    count(Metric::connections_accepted);
+  }
+  start_serving(state_, std::move(connection));
 }
 
 // `last`: what is refused now would be reset by the close that follows.
@@ -190,7 +162,8 @@ Worker::Accepting Worker::accept_some(Listener& listener, bool last) {
     Room room = Room::enough;
     if (!last && listener.setup->role == Role::main) room = look_for_room();
     const bool is_other = listener.setup->role != Role::main;
-    if (room == Room::soon || (is_other && others_ >= others_max)) return Accepting::no_room;
+    const bool has_others = state_.others >= others_max;
+    if (room == Room::soon || (is_other && has_others)) return Accepting::no_room;
     const net::Accepted accepted = net::accept_from(listener.descriptor);
     switch (accepted.outcome) {
       case net::Accepted::Outcome::connection:
@@ -198,7 +171,7 @@ Worker::Accepting Worker::accept_some(Listener& listener, bool last) {
           start_connection(listener, accepted.descriptor, accepted.peer, room == Room::none);
         } catch (const std::exception&) {
           // No memory, or no room in epoll: this client is lost, the listener must not be.
-          report("a connection could not be set up");
+          state_.report("a connection could not be set up");
           return Accepting::no_room;
         }
         break;
@@ -231,7 +204,7 @@ net::Task<void> Worker::begin_watching(Listener& listener) {
       listener.watched.watch(listener.descriptor);
       co_return;
     } catch (const std::system_error&) {
-      if (!told) report("a new listener has to wait: the kernel has no room for it in epoll");
+      if (!told) state_.report("a new listener waits: the kernel has no room for it in epoll");
     }
     pause.expires_after(accept_pause);
     co_await pause.async_wait(net::as_result);

@@ -64,7 +64,6 @@ class Worker {
   net::Task<void> tick_loop();
   void keep_accepting(Listener& listener);
   void keep_ticking();
-  void report(const char* what) noexcept;
   void hand_over_spans();
   Accepting accept_some(Listener& listener, bool last);
   void start_connection(Listener& listener, int descriptor, const net::Address& peer,
@@ -83,14 +82,13 @@ class Worker {
   Log log_;
   WorkerState state_;
   std::vector<std::unique_ptr<Listener>> listeners_;
+  Slab<Connection> slab_;
   ConnectionList connections_;
   bool draining_ = false;
   bool retiring_ = false;  // connections of a listener that is gone are left
   std::int64_t complained_ = INT64_MIN / 2;  // the wheel's tick
   std::int64_t full_since_ = -1;             // likewise; -1: there is room
   std::uint32_t room_seen_ = 0;              // of ProcessState::room_asked
-  std::size_t others_ = 0;                   // connections to other listeners than the main ones
-  std::size_t surplus_ = 0;                  // clients that are being told to come back
 };
 
 }  // namespace proxy

@@ -17,7 +17,7 @@ constexpr std::size_t ended_at_once = 32;
 constexpr std::int64_t ticks_to_make_room = idle_ticks_to_give_way + 2;
 // Clients that are being told so at the same time; further ones wait in the kernel's queue. Their
 // descriptors are part of those that machine.cc reserves.
-constexpr std::size_t surplus_max = 24;
+constexpr int surplus_max = 24;
 
 }  // namespace
 
@@ -59,7 +59,7 @@ Worker::Room Worker::look_for_room() {
     process.room_asked.fetch_add(1, std::memory_order_relaxed);
     return Room::soon;
   }
-  return surplus_ < surplus_max ? Room::none : Room::soon;
+  return state_.surplus < surplus_max ? Room::none : Room::soon;
 }
 
 void Worker::make_room_if_asked() {

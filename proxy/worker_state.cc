@@ -13,6 +13,7 @@ namespace {
 
 // How many exchanges are kept for the next requests; more are freed when a burst is over.
 constexpr std::size_t exchanges_kept = 128;
+constexpr std::size_t exchanges_left = 8;  // however long they are not needed
 // Proofs are a courtesy: under a flood the rest may be lost, which costs patience and no session.
 constexpr std::size_t proofs_max = 4'096;
 
@@ -70,6 +71,7 @@ std::unique_ptr<Exchange> WorkerState::take_exchange() {
   }
   auto exchange = std::move(exchanges_.back());
   exchanges_.pop_back();
+  exchanges_unused_ = std::min(exchanges_unused_, exchanges_.size());
   return exchange;
 }
 
@@ -80,9 +82,18 @@ void WorkerState::give_back(std::unique_ptr<Exchange> exchange) {
   if (exchanges_.size() < exchanges_kept) exchanges_.push_back(std::move(exchange));
 }
 
+void WorkerState::trim() {
+  const std::size_t spare =
+      exchanges_.size() > exchanges_left ? exchanges_.size() - exchanges_left : 0;
+  exchanges_.resize(exchanges_.size() - std::min(exchanges_unused_, spare));
+  exchanges_unused_ = exchanges_.size();
+  http::Buffer::trim_free_lists();
+}
+
 void WorkerState::install(LocalRuntimeRef next) {
   local = std::move(next);
   exchanges_.clear();
+  exchanges_unused_ = 0;
   ++limits_version_;
 }
 

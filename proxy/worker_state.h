@@ -94,6 +94,8 @@ struct WorkerState {
   // Exchanges are made once and used again: their buffers and parsers are what a request needs.
   [[nodiscard]] std::unique_ptr<Exchange> take_exchange();
   void give_back(std::unique_ptr<Exchange> exchange);
+  // Frees what was kept and not needed since the last call.
+  void trim();
   // Whether its parsers hold the limits of the newest configuration.
   [[nodiscard]] bool is_current(const Exchange& exchange) const {
     return exchange.limits_version == limits_version_;
@@ -130,6 +132,7 @@ struct WorkerState {
     std::uint64_t generation;
   };
   std::vector<std::unique_ptr<Exchange>> exchanges_;
+  std::size_t exchanges_unused_ = 0;  // the fewest there were since the last trim
   std::uint64_t limits_version_ = 0;
   std::vector<Proof> proofs_;
   std::array<char, 16> id_prefix_{};

@@ -15,39 +15,29 @@
 #include <new>
 #include <utility>
 
+#include "proxy/http/address_sanitizer.h"
+
 namespace proxy::http {
 namespace {
 
-// AddressSanitizer sees a use after release() only where the block really is freed, and only what
-// its own allocator gave out.
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool is_watched = true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-constexpr bool is_watched = true;
-#else
-constexpr bool is_watched = false;
-#endif
-#else
-constexpr bool is_watched = false;
-#endif
-constexpr std::size_t free_blocks_max = is_watched ? 0 : 256;  // 4 MiB a thread
-constexpr std::size_t free_bulk_max = is_watched ? 0 : 8;       // 1 MiB
+constexpr std::size_t free_blocks_max = address_sanitizer ? 0 : 256;  // 4 MiB a thread
+constexpr std::size_t free_blocks_kept = 16;
+constexpr std::size_t free_bulk_max = address_sanitizer ? 0 : 8;      // 1 MiB
 
 struct Block {
   Block* next;
 };
 
 char* allocate(std::size_t bytes) {
-  void* memory = is_watched ? std::malloc(bytes)
-                            : ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* memory = address_sanitizer ? std::malloc(bytes)
+                                   : ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                                            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == nullptr || memory == MAP_FAILED) throw std::bad_alloc();
   return static_cast<char*>(memory);
 }
 
 void deallocate(void* memory, std::size_t bytes) {
-  if (is_watched) {
+  if (address_sanitizer) {
     std::free(memory);
   } else {
     ::munmap(memory, bytes);
@@ -57,8 +47,10 @@ void deallocate(void* memory, std::size_t bytes) {
 struct FreeBlocks {
   std::size_t bytes;  // of each
   std::size_t max;
+  std::size_t kept;  // however long they are not needed
   Block* first;
   std::size_t count;
+  std::size_t unused;  // the fewest there were since the last trim
 };
 // Freed when its thread ends. A Buffer that dies later than the thread's lists (a static, say)
 // finds them closed and frees its block itself.
@@ -68,20 +60,24 @@ struct FreeLists {
   bool noted;  // that they are to be freed
   bool closed;
 };
-constinit thread_local FreeLists free_lists{{Buffer::block_bytes, free_blocks_max, nullptr, 0},
-                                            {Buffer::bulk_bytes, free_bulk_max, nullptr, 0},
-                                            false,
-                                            false};
+constinit thread_local FreeLists free_lists{
+    {Buffer::block_bytes, free_blocks_max, free_blocks_kept, nullptr, 0, 0},
+    {Buffer::bulk_bytes, free_bulk_max, 1, nullptr, 0, 0},
+    false,
+    false};
+
+void deallocate_some(FreeBlocks& blocks, std::size_t count) {
+  for (; count > 0; --count, --blocks.count) {
+    Block* const block = blocks.first;
+    blocks.first = block->next;
+    deallocate(block, blocks.bytes);
+  }
+  blocks.unused = blocks.count;
+}
 
 void close_lists(void* of_thread) {
   auto& lists = *static_cast<FreeLists*>(of_thread);
-  for (FreeBlocks* blocks : {&lists.small, &lists.bulk}) {
-    while (Block* block = blocks->first) {
-      blocks->first = block->next;
-      deallocate(block, blocks->bytes);
-    }
-    blocks->count = 0;
-  }
+  for (FreeBlocks* blocks : {&lists.small, &lists.bulk}) deallocate_some(*blocks, blocks->count);
   lists.noted = lists.closed = true;
 }
 
@@ -104,7 +100,7 @@ char* take(std::size_t bytes) {
   if (list == nullptr || list->first == nullptr) return allocate(bytes);
   Block* const block = list->first;
   list->first = block->next;
-  --list->count;
+  list->unused = std::min(list->unused, --list->count);
   return static_cast<char*>(static_cast<void*>(block));
 }
 
@@ -135,6 +131,13 @@ Buffer& Buffer::operator=(Buffer&& other) noexcept {
   size_ = std::exchange(other.size_, 0);
   capacity_ = std::exchange(other.capacity_, 0);
   return *this;
+}
+
+void Buffer::trim_free_lists() {
+  for (FreeBlocks* blocks : {&free_lists.small, &free_lists.bulk}) {
+    const std::size_t spare = blocks->count > blocks->kept ? blocks->count - blocks->kept : 0;
+    deallocate_some(*blocks, std::min(blocks->unused, spare));
+  }
 }
 
 std::span<char> Buffer::reserve(std::size_t bytes) {

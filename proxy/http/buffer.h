@@ -59,6 +59,9 @@ class Buffer {
   void clear() { size_ = 0; }
   // Gives the storage back to the thread's free lists.
   void release();
+  // Of the thread's free lists: what was not needed since the last call, but for a few blocks, goes
+  // back to the system.
+  static void trim_free_lists();
   // Empty, and holds no more than a block.
   void clear_bulk() {
     if (capacity_ > block_bytes) release();

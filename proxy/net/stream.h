@@ -66,6 +66,13 @@ class Stream {
   [[nodiscard]] Task<IoResult> read_some(std::span<char> into, std::chrono::milliseconds timeout);
   // Returns when there is something to read (or the end), without needing a buffer.
   [[nodiscard]] Task<boost::system::error_code> wait_readable(std::chrono::milliseconds timeout);
+  // The same without a coroutine: `handler` is called once with the error, by the loop. Only where
+  // has_input() is false. The handler may own the stream.
+  template <class Handler>
+  void when_readable(std::chrono::milliseconds timeout, Handler handler) {
+    read_timeout_.expires_after(timeout);
+    watched_.reader.hold(std::move(handler));
+  }
   // Writes everything; the timeout is for each piece of progress.
   [[nodiscard]] Task<boost::system::error_code> write_all(Pieces pieces,
                                                           std::chrono::milliseconds timeout);

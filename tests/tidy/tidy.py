@@ -25,7 +25,7 @@ LEVELS = {
     "proxy/metrics": 1, "proxy/route_metrics": 2, "proxy/trace": 2,
     "proxy/telemetry": 2, "proxy/header_policy": 2, "proxy/route_table": 2, "proxy/hash_pool": 2,
     "proxy/upstream": 2, "proxy/body": 2, "proxy/machine": 2, "proxy/reply": 2,
-    "proxy/failure": 2,
+    "proxy/failure": 2, "proxy/slab": 2,
     "proxy/fetch": 3, "proxy/trace_export": 4, "proxy/store/": 3,
     "proxy/pages": 2, "proxy/redirects": 2,
     "proxy/redis/": 2,
