@@ -136,6 +136,7 @@ RouteTable::RouteTable(const config::Config& config) {
     route.upstream = upstream_index(config, from.upstream);
     route.at = from.at;
     route.index = routes_.size();
+    fingerprints_.push_back(fingerprint_of(route.segments));
     routes_.push_back(std::move(route));
   }
   default_route_.name = "default";
@@ -184,14 +185,51 @@ const Route* RouteTable::for_method(std::size_t place, http::Method method) cons
   return nullptr;
 }
 
+// A star takes any segment, and a last slash may be missing.
+RouteTable::Fingerprint RouteTable::fingerprint_of(const std::vector<std::string>& segments) {
+  const auto is_literal = [](const std::string& segment) {
+    return segment != "*" && segment != "**";
+  };
+  Fingerprint result;
+  if (!is_literal(segments[0])) return result;
+  result.first = http::hash_when_decoded(segments[0]);
+  if (segments.size() < 2 || !is_literal(segments[1])) return result;
+  const bool is_last_slash = segments.size() == 2 && segments[1].empty();
+  if (!is_last_slash) result.second = http::hash_when_decoded(segments[1]);
+  return result;
+}
+
+RouteTable::Fingerprint RouteTable::fingerprint_of(std::string_view path) {
+  Fingerprint result;
+  if (path.empty()) return result;
+  path.remove_prefix(1);
+  const auto slash = path.find('/');
+  result.first = http::hash_when_decoded(path.substr(0, slash));
+  if (slash == std::string_view::npos) return result;
+  path.remove_prefix(slash + 1);
+  result.second = http::hash_when_decoded(path.substr(0, path.find('/')));
+  return result;
+}
+
+std::size_t RouteTable::next_match(std::size_t place, const Fingerprint& fingerprint,
+                                   std::string_view host, std::string_view path) const {
+  for (; place < routes_.size(); ++place) {
+    if (!fingerprints_[place].admits(fingerprint)) continue;
+    const Route& route = routes_[place];
+    if (matches_host(route, host) && matches_path(route.segments, path, Spelling::loose)) break;
+  }
+  return place;
+}
+
 RouteMatch RouteTable::match(std::string_view host, std::string_view path,
                              http::Method method) const {
   using Kind = RouteMatch::Kind;
   const Route* near_miss = nullptr;
-  for (std::size_t i = 0; i < routes_.size(); ++i) {
+  const Fingerprint fingerprint = fingerprint_of(path);
+  for (std::size_t i = 0;; ++i) {
+    i = next_match(i, fingerprint, host, path);
+    if (i == routes_.size()) break;
     const Route& route = routes_[i];
-    if (!matches_host(route, host)) continue;
-    if (!matches_path(route.segments, path, Spelling::loose)) continue;
     const Route* const taken = for_method(i, method);
     if (matches_path(route.segments, path, Spelling::exact)) {
       if (taken == nullptr) return {Kind::method_not_allowed, &route, nullptr};
@@ -207,12 +245,10 @@ RouteMatch RouteTable::match(std::string_view host, std::string_view path,
 
 std::string RouteTable::allowed_methods(std::string_view host, std::string_view path) const {
   std::uint32_t mask = 0;
-  for (std::size_t i = 0; i < routes_.size() && mask == 0; ++i) {
-    if (!matches_host(routes_[i], host)) continue;
-    if (!matches_path(routes_[i].segments, path, Spelling::loose)) continue;
-    for (std::size_t j = i; j < routes_.size() && is_same_place(routes_[i], routes_[j]); ++j) {
-      mask |= routes_[j].methods == 0 ? default_methods : routes_[j].methods;
-    }
+  const std::size_t first = next_match(0, fingerprint_of(path), host, path);
+  for (std::size_t i = first; i < routes_.size() && is_same_place(routes_[first], routes_[i]);
+       ++i) {
+    mask |= routes_[i].methods == 0 ? default_methods : routes_[i].methods;
   }
   if (mask == 0) mask = default_methods;
   std::string list;

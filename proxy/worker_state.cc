@@ -12,7 +12,7 @@ namespace proxy {
 namespace {
 
 // How many exchanges are kept for the next requests; more are freed when a burst is over.
-constexpr std::size_t exchanges_kept = 128;
+constexpr std::size_t exchanges_kept = 1'024;
 constexpr std::size_t exchanges_left = 8;  // however long they are not needed
 // Proofs are a courtesy: under a flood the rest may be lost, which costs patience and no session.
 constexpr std::size_t proofs_max = 4'096;

@@ -20,7 +20,7 @@
 namespace proxy::http {
 namespace {
 
-constexpr std::size_t free_blocks_max = address_sanitizer ? 0 : 256;  // 4 MiB a thread
+constexpr std::size_t free_blocks_max = address_sanitizer ? 0 : 4'096;  // 64 MiB a thread
 constexpr std::size_t free_blocks_kept = 16;
 constexpr std::size_t free_bulk_max = address_sanitizer ? 0 : 8;      // 1 MiB
 

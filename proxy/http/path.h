@@ -27,6 +27,8 @@ enum class PathForm : std::uint8_t {
 // Whether two segments of canonical paths are one to an application that decodes escapes and does
 // not tell upper from lower case.
 [[nodiscard]] bool equal_when_decoded(std::string_view a, std::string_view b);
+// The same number for all segments that are equal in that sense, and never 0.
+[[nodiscard]] std::uint32_t hash_when_decoded(std::string_view segment);
 
 // Every byte escaped that is neither unreserved (RFC 3986 section 2.3) nor one of `kept`.
 [[nodiscard]] std::string percent_encoded(std::string_view text, std::string_view kept = "");

@@ -55,6 +55,35 @@ TEST(RouteTable, WithoutAMatchATokenIsRequiredAndTheDefaultUpstreamMeant) {
   EXPECT_EQ(match.route->upstream, 0U);
 }
 
+// A thousand rules in front of those that are tested elsewhere one by one must change nothing.
+TEST(RouteTable, AmongAThousandRulesTheSameOnesAreFound) {
+  const std::vector<std::string> patterns = {
+      "/", "/a", "/a/", "/a/b", "/a/b/", "/A/b", "/a/*", "/a/**", "/*", "/*/b", "/*/**", "/%40x",
+      "/@x", "/a/b/c", "/a/*/c", "/a/b/**"};
+  const std::vector<std::string> paths = {
+      "/", "/a", "/A", "/a/", "/A/", "/a/b", "/a/B", "/a/b/", "/a/b/c", "/a/x/c", "/x", "/x/b",
+      "/x/", "/@x", "/%40x", "/%40X/", "/a%40", "/x/y/z", "/a/b/c/d"};
+  config::Config many = small_config();
+  for (int i = 0; i < 1'000; ++i) {
+    many.routes.push_back(public_route("/other/" + std::to_string(i)));
+  }
+  for (const std::string& pattern : patterns) {
+    config::Config config = many;
+    config.routes.push_back(public_route(pattern));
+    const RouteTable table(config);
+    const RouteTable alone = table_of({public_route(pattern)});
+    for (const std::string& path : paths) {
+      const RouteMatch one = alone.match("a", path, Method::get);
+      const RouteMatch found = table.match("a", path, Method::get);
+      EXPECT_EQ(found.kind, one.kind) << pattern << ' ' << path;
+      EXPECT_EQ(found.route->name, one.route->name) << pattern << ' ' << path;
+      EXPECT_EQ(found.near_miss == nullptr, one.near_miss == nullptr) << pattern << ' ' << path;
+    }
+    EXPECT_EQ(chosen(table, "/other/7"), "/other/7");
+    EXPECT_NE(table.match("a", "/other/7/", Method::get).near_miss, nullptr);
+  }
+}
+
 TEST(RouteTable, AnEmptyTableHasOnlyTheDefaultRule) {
   EXPECT_EQ(chosen(table_of({}), "/"), "default");
   EXPECT_EQ(chosen(table_of({}), "/anything/at/all"), "default");
