@@ -41,10 +41,8 @@ if(GATEHOUSE_TESTS OR GATEHOUSE_FUZZERS)
   endif()
 endif()
 
-# Asio: one loop per thread, coroutine frames recycled per thread. The cache size must be the same
-# in every translation unit, and 256 keeps requests of many clients free of allocations.
+# Asio: one loop per thread.
 add_library(gatehouse_asio INTERFACE)
 target_compile_definitions(gatehouse_asio INTERFACE
-  BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_SEPARATE_COMPILATION
-  BOOST_ASIO_RECYCLING_ALLOCATOR_CACHE_SIZE=256)
+  BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_SEPARATE_COMPILATION)
 target_link_libraries(gatehouse_asio INTERFACE Boost::headers Threads::Threads)

@@ -12,7 +12,7 @@
 #include <new>
 #include <utility>
 
-#include "proxy/http/address_sanitizer.h"
+#include "proxy/address_sanitizer.h"
 
 namespace proxy {
 

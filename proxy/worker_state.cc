@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include "auth/bytes.h"
+#include "proxy/net/frames.h"
 #include "proxy/net/until_memory.h"
 
 namespace proxy {
@@ -88,6 +89,7 @@ void WorkerState::trim() {
   exchanges_.resize(exchanges_.size() - std::min(exchanges_unused_, spare));
   exchanges_unused_ = exchanges_.size();
   http::Buffer::trim_free_lists();
+  net::trim_frames();
 }
 
 void WorkerState::install(LocalRuntimeRef next) {

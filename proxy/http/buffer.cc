@@ -1,10 +1,7 @@
-// The free lists are chains through the blocks themselves, per thread, so that they need no
-// memory of their own and no lock. A block may be given back by another thread than took it. Memory
-// comes from the kernel and goes back there: after a thousand heads that grew at the same time, the
-// heap would keep the holes between what they grew into (SECURITY L03).
+// Memory comes from the kernel and goes back there: after a thousand heads that grew at the same
+// time, the heap would keep the holes between what they grew into (SECURITY L03).
 #include "proxy/http/buffer.h"
 
-#include <pthread.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -15,18 +12,14 @@
 #include <new>
 #include <utility>
 
-#include "proxy/http/address_sanitizer.h"
+#include "proxy/free_list.h"
 
 namespace proxy::http {
 namespace {
 
-constexpr std::size_t free_blocks_max = address_sanitizer ? 0 : 4'096;  // 64 MiB a thread
-constexpr std::size_t free_blocks_kept = 16;
-constexpr std::size_t free_bulk_max = address_sanitizer ? 0 : 8;      // 1 MiB
-
-struct Block {
-  Block* next;
-};
+constexpr std::size_t blocks_max = 4'096;  // 64 MiB a thread
+constexpr std::size_t blocks_kept = 16;
+constexpr std::size_t bulk_max = 8;  // 1 MiB
 
 char* allocate(std::size_t bytes) {
   void* memory = address_sanitizer ? std::malloc(bytes)
@@ -44,75 +37,30 @@ void deallocate(void* memory, std::size_t bytes) {
   }
 }
 
-struct FreeBlocks {
-  std::size_t bytes;  // of each
-  std::size_t max;
-  std::size_t kept;  // however long they are not needed
-  Block* first;
-  std::size_t count;
-  std::size_t unused;  // the fewest there were since the last trim
-};
-// Freed when its thread ends. A Buffer that dies later than the thread's lists (a static, say)
-// finds them closed and frees its block itself.
-struct FreeLists {
-  FreeBlocks small;
-  FreeBlocks bulk;
-  bool noted;  // that they are to be freed
-  bool closed;
-};
-constinit thread_local FreeLists free_lists{
-    {Buffer::block_bytes, free_blocks_max, free_blocks_kept, nullptr, 0, 0},
-    {Buffer::bulk_bytes, free_bulk_max, 1, nullptr, 0, 0},
-    false,
-    false};
+struct Blocks {
+  FreeList<blocks_max, blocks_kept> small;
+  FreeList<bulk_max, 1> bulk;
 
-void deallocate_some(FreeBlocks& blocks, std::size_t count) {
-  for (; count > 0; --count, --blocks.count) {
-    Block* const block = blocks.first;
-    blocks.first = block->next;
-    deallocate(block, blocks.bytes);
+  void clear() {
+    small.clear([](void* block) { deallocate(block, Buffer::block_bytes); });
+    bulk.clear([](void* block) { deallocate(block, Buffer::bulk_bytes); });
   }
-  blocks.unused = blocks.count;
-}
-
-void close_lists(void* of_thread) {
-  auto& lists = *static_cast<FreeLists*>(of_thread);
-  for (FreeBlocks* blocks : {&lists.small, &lists.bulk}) deallocate_some(*blocks, blocks->count);
-  lists.noted = lists.closed = true;
-}
-
-// Null for sizes that have no list.
-FreeBlocks* list_of(std::size_t bytes) {
-  if (bytes == Buffer::block_bytes) return &free_lists.small;
-  return bytes == Buffer::bulk_bytes ? &free_lists.bulk : nullptr;
-}
-
-// A key of pthreads and no destructor of C++: without memory to note one of those, glibc ends the
-// process. Without this there is no free list.
-bool note_list() {
-  static pthread_key_t key;
-  static const bool has_key = ::pthread_key_create(&key, close_lists) == 0;
-  return has_key && ::pthread_setspecific(key, &free_lists) == 0;
-}
+};
+constinit thread_local ThreadLists<Blocks> blocks;
 
 char* take(std::size_t bytes) {
-  FreeBlocks* const list = list_of(bytes);
-  if (list == nullptr || list->first == nullptr) return allocate(bytes);
-  Block* const block = list->first;
-  list->first = block->next;
-  list->unused = std::min(list->unused, --list->count);
-  return static_cast<char*>(static_cast<void*>(block));
+  void* block = nullptr;
+  if (bytes == Buffer::block_bytes) block = blocks.lists().small.take();
+  if (bytes == Buffer::bulk_bytes) block = blocks.lists().bulk.take();
+  return block != nullptr ? static_cast<char*>(block) : allocate(bytes);
 }
 
-void give_back(char* memory, std::size_t bytes) {
-  FreeBlocks* const list = list_of(bytes);
-  const bool fits = list != nullptr && !free_lists.closed && list->count < list->max;
-  if (!fits || !(free_lists.noted || (free_lists.noted = note_list()))) {
-    deallocate(memory, bytes);
-    return;
-  }
-  list->first = new (memory) Block{list->first};
-  ++list->count;
+void give_back(char* block, std::size_t bytes) {
+  Blocks* const lists = blocks.open();
+  bool taken = false;
+  if (lists != nullptr && bytes == Buffer::block_bytes) taken = lists->small.give_back(block);
+  if (lists != nullptr && bytes == Buffer::bulk_bytes) taken = lists->bulk.give_back(block);
+  if (!taken) deallocate(block, bytes);
 }
 
 }  // namespace
@@ -134,10 +82,8 @@ Buffer& Buffer::operator=(Buffer&& other) noexcept {
 }
 
 void Buffer::trim_free_lists() {
-  for (FreeBlocks* blocks : {&free_lists.small, &free_lists.bulk}) {
-    const std::size_t spare = blocks->count > blocks->kept ? blocks->count - blocks->kept : 0;
-    deallocate_some(*blocks, std::min(blocks->unused, spare));
-  }
+  blocks.lists().small.trim([](void* block) { deallocate(block, block_bytes); });
+  blocks.lists().bulk.trim([](void* block) { deallocate(block, bulk_bytes); });
 }
 
 std::span<char> Buffer::reserve(std::size_t bytes) {
