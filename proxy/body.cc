@@ -92,8 +92,10 @@ bool BodyReader::next_buffered(BodyPiece& piece) {
 std::span<char> BodyReader::make_room() {
   const bool has_length = body_.kind == http::BodyKind::length;
   const bool is_long = is_bulk_ || (has_length && remaining_ >= 2 * http::Buffer::block_bytes);
+  const bool takes_bulk = is_long && http::Buffer::may_be_bulk();
+  if (!takes_bulk) relay_->clear_bulk();
   const std::span<char> room =
-      relay_->reserve(is_long ? http::Buffer::bulk_bytes : http::Buffer::block_bytes);
+      relay_->reserve(takes_bulk ? http::Buffer::bulk_bytes : http::Buffer::block_bytes);
   // Bytes behind a body of known length belong to the next request: they stay in the kernel.
   const auto wanted = std::min<std::uint64_t>(has_length ? remaining_ : room.size(), room.size());
   return room.first(static_cast<std::size_t>(wanted));

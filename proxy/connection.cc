@@ -66,6 +66,11 @@ void Connection::stop_if_idle() {
   if (idle_) stream_.cancel_read();
 }
 
+void Connection::cut() {
+  stream_.cancel();
+  stream_.close();
+}
+
 void Connection::begin_idle() {
   idle_ = true;
   idle_since_ = worker_.wheel.now_tick();
@@ -142,7 +147,9 @@ net::Task<Connection::HeadResult> Connection::read_head(std::unique_ptr<Exchange
     // A CRLF behind the last body is not the beginning of a head yet.
     const bool nothing_yet = head.bytes.empty() || exchange->request_parser.at_start();
     if (nothing_yet) begin_idle();
+    if (!nothing_yet) reading_since_ = began;
     net::IoResult got = co_await stream_.read_some(room, left);
+    reading_since_ = not_waiting;
     if (nothing_yet && is_cancelled(got.error)) got = last_look(got, room);
     idle_ = false;
     if (is_timeout(got.error)) {
@@ -167,8 +174,9 @@ net::Task<bool> Connection::send_continue() {
 
 net::Task<BodyPiece> Connection::read_body(Exchange& exchange) {
   const auto timeout = exchange.local->runtime->config.timeouts.request_body;
-  const std::int64_t began = worker_.wheel.now_tick();
+  const std::int64_t began = reading_since_ = worker_.wheel.now_tick();
   BodyPiece piece = co_await exchange.request_body.next(timeout);
+  reading_since_ = not_waiting;
   body_waited_ += worker_.wheel.now_tick() - began;
   if (is_too_slow(exchange)) {
     piece.outcome = BodyPiece::Outcome::failed;
@@ -236,7 +244,9 @@ std::string_view Connection::persistence_line(const Exchange& exchange) {
 
 net::Task<bool> Connection::write(net::Pieces pieces) {
   const auto timeout = worker_.local->runtime->config.timeouts.write;
+  writing_since_ = worker_.wheel.now_tick();
   const auto error = co_await stream_.write_all(pieces, timeout);
+  writing_since_ = not_waiting;
   co_return !error;
 }
 

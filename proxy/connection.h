@@ -4,6 +4,7 @@
 // One thread; owned by the loop that serves it or, while it is parked, by its wait for a request.
 #pragma once
 
+#include <algorithm>
 #include <boost/intrusive/list.hpp>
 #include <chrono>
 #include <cstdint>
@@ -111,6 +112,14 @@ class Connection : public ConnectionHook {
   [[nodiscard]] std::int64_t idle_ticks() const {
     return idle_ ? worker_.wheel.now_tick() - idle_since_ : 0;
   }
+  // For how many ticks it has waited for its client to send the rest of a head or body, or to take
+  // the piece of an answer that is being written; 0 while it does not.
+  [[nodiscard]] std::int64_t stalled_ticks() const {
+    const std::int64_t since = std::min(reading_since_, writing_since_);
+    return since == not_waiting ? 0 : worker_.wheel.now_tick() - since;
+  }
+  // Ends it, whatever is under way.
+  void cut();
   [[nodiscard]] net::Stream& stream() { return stream_; }
   [[nodiscard]] Role role() const { return listener_->role; }
   [[nodiscard]] ListenerId listener_id() const { return listener_id_; }
@@ -151,6 +160,9 @@ class Connection : public ConnectionHook {
   bool first_ = true;  // no request has been read yet
   bool idle_ = false;  // since `idle_since_`, also while it is parked
   std::int64_t idle_since_ = 0;
+  static constexpr std::int64_t not_waiting = INT64_MAX;
+  std::int64_t reading_since_ = not_waiting;  // a head that has begun, or a body
+  std::int64_t writing_since_ = not_waiting;
   bool close_ = false;
   bool promised_ = false;  // the answer left the connection open for another request
   bool retired_ = false;

@@ -169,7 +169,8 @@ net::Task<void> Server::watch_memory() {
     if ((state == MemoryState::enough) == (before == MemoryState::enough)) continue;
     const bool is_short = state != MemoryState::enough;
     log().write(is_short ? Level::warning : Level::info,
-                is_short ? "limits.memory is reached: idle connections go, new clients are refused"
+                is_short ? "limits.memory is reached: clients that are idle or stalled go, new "
+                           "ones are refused"
                          : "there is memory again");
     log().flush();
   }

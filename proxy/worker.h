@@ -69,7 +69,10 @@ class Worker {
   void start_connection(Listener& listener, int descriptor, const net::Address& peer,
                         bool is_surplus);
   [[nodiscard]] Room look_for_room();
+  template <class Waited, class End>
+  bool end_longest(Waited waited, End end);
   bool end_longest_idle();
+  bool end_longest_stalled();
   void make_room_if_asked();
   void close_what_is_idle();
   void close_what_is_retired();

@@ -47,6 +47,7 @@ struct Blocks {
   }
 };
 constinit thread_local ThreadLists<Blocks> blocks;
+constinit thread_local bool is_bulk_allowed = true;
 
 char* take(std::size_t bytes) {
   void* block = nullptr;
@@ -80,6 +81,10 @@ Buffer& Buffer::operator=(Buffer&& other) noexcept {
   capacity_ = std::exchange(other.capacity_, 0);
   return *this;
 }
+
+bool Buffer::may_be_bulk() { return is_bulk_allowed; }
+
+void Buffer::allow_bulk(bool allowed) { is_bulk_allowed = allowed; }
 
 void Buffer::trim_free_lists() {
   blocks.lists().small.trim([](void* block) { deallocate(block, block_bytes); });

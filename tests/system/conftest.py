@@ -32,6 +32,22 @@ def pytest_sessionstart(session):
         pytest.exit(f"no program to test at {BINARY}; build it or set GATEHOUSE_BINARY", 2)
 
 
+@pytest.fixture
+def figure(request):
+    """Notes what an experiment measured: for the report, and for the last lines of a run."""
+    return lambda text: request.node.user_properties.append(("figure", text))
+
+
+def pytest_terminal_summary(terminalreporter):
+    lines = [f"{report.nodeid.rsplit('::')[-1]}: {text}"
+             for report in terminalreporter.getreports("passed") if report.when == "call"
+             for name, text in report.user_properties if name == "figure"]
+    if lines:
+        terminalreporter.section("figures")
+        for line in sorted(lines):
+            terminalreporter.write_line(line)
+
+
 @pytest.fixture(scope="session")
 def keys(tmp_path_factory):
     return Keys(tmp_path_factory.mktemp("keys"))

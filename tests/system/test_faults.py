@@ -142,7 +142,7 @@ def test_a_new_listener_that_cannot_be_watched_yet_is_tried_again(start, faults,
         {"address": "127.0.0.1:0"}, {"address": f"unix:{path}"}]}))
     faults.arm("watching", 1)
     gate.signal(signal.SIGHUP)
-    gate.wait_for_log("a new listener has to wait")
+    gate.wait_for_log("a new listener waits")
     assert faults.disarm()
     with Client(path) as client:
         assert client.request("GET", "/public/x").status == 200

@@ -219,7 +219,7 @@ def test_keys_made_at_start_survive_a_reload(start):
     assert gate.refresh(tokens.refresh).status == 200
 
 
-def test_many_reloads_under_load(start):
+def test_many_reloads_under_load(start, figure):
     """Each request keeps the configuration it began with; none fails (X-36)."""
     backend = start.backend()
     gate = start(backend)
@@ -241,6 +241,7 @@ def test_many_reloads_under_load(start):
     for thread in threads:
         thread.join()
     assert set(statuses) == {200} and len(statuses) > 30
+    figure(f"15 reloads under load: {len(statuses)} requests, 0 failed")
 
 
 def test_changed_users_file_is_picked_up(start):
@@ -391,7 +392,7 @@ def test_snapshot_holds_no_secret(start):
         assert secret.encode() not in data
 
 
-def test_kill_and_restart_is_quick(start):
+def test_kill_and_restart_is_quick(start, figure):
     """Ready again at once on the same port (X-37)."""
     backend = start.backend()
     gate = start(backend)
@@ -400,7 +401,9 @@ def test_kill_and_restart_is_quick(start):
     began = time.monotonic()
     gate = start(backend, {"listeners": [{"address": f"127.0.0.1:{port}"}]},
                  directory=gate.directory)
-    assert time.monotonic() - began < 2 * SLOW
+    took = time.monotonic() - began
+    assert took < 2 * SLOW
+    figure(f"ready again {took * 1000:.0f} ms after kill -9")
     assert gate.address[1] == port and gate.try_login().status == 200
 
 

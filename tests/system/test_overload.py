@@ -42,12 +42,13 @@ def refuses(address):
     return False
 
 
-def test_x01_an_application_that_is_down_is_said_at_once(start):
+def test_x01_an_application_that_is_down_is_said_at_once(start, figure):
     """And it is served again as soon as it is back."""
     backend = start.backend()
     port = closed_port()
     gate = start(backend, {"upstreams": {"app": {"endpoints": [f"http://127.0.0.1:{port}"]}}})
     bearer = gate.bearer()
+    began = time.monotonic()
     with gate.connect() as client:
         for method in ("GET", "POST"):
             for _ in range(100):
@@ -57,6 +58,7 @@ def test_x01_an_application_that_is_down_is_said_at_once(start):
                     break
                 client.close()
                 client.__init__(gate.address)
+    figure(f"200 requests refused in {(time.monotonic() - began) * 1000:.0f} ms")
     with socket.create_server(("127.0.0.1", port)) as server:
         def answer():
             while True:
@@ -89,7 +91,7 @@ def full_queue():
     return server, fillers
 
 
-def test_x02_an_application_that_drops_packets_is_given_up(start):
+def test_x02_an_application_that_drops_packets_is_given_up(start, figure):
     """504 at connect_timeout for everybody who waits, and others notice nothing."""
     server, fillers = full_queue()
     backend = start.backend()
@@ -106,9 +108,13 @@ def test_x02_an_application_that_drops_packets_is_given_up(start):
     for client in clients:
         client.send(render("GET", "/hole/x", bearer))
     assert gate.get("/x", bearer).status == 200
-    assert not is_plain_program() or resident_kib(gate) - before < 200 * 64 + 2_048
+    more = resident_kib(gate) - before
+    assert not is_plain_program() or more < 200 * 64 + 2_048
     assert {client.read_response().status for client in clients} == {504}
-    assert time.monotonic() - began >= 0.7
+    took = time.monotonic() - began
+    assert took >= 0.7
+    figure(f"200 clients have 504 after {took:.2f} s (connect_timeout 0.7 s), {more / 200:.0f} KiB "
+           f"each")
     for client in clients:
         client.close()
     for filler in [server, *fillers]:
@@ -130,7 +136,7 @@ def test_many_endpoints_that_drop_packets_are_not_tried_one_after_the_other(star
         filler.close()
 
 
-def test_x03_an_application_that_never_answers_is_given_up(start):
+def test_x03_an_application_that_never_answers_is_given_up(start, figure):
     backend = start.backend()
     never = threading.Event()
     backend.on("/stuck", lambda exchange: exchange.wait(never, 30 * SLOW))
@@ -138,18 +144,18 @@ def test_x03_an_application_that_never_answers_is_given_up(start):
                                                  "response_timeout": "700ms"}}})
     bearer = gate.bearer()
     clients = [gate.connect() for _ in range(60)]
+    began = time.monotonic()
     for client in clients:
         client.send(render("GET", "/stuck", bearer))
     assert {client.read_response().status for client in clients} == {504}
+    figure(f"60 clients have 504 after {time.monotonic() - began:.2f} s (response_timeout 0.7 s)")
     never.set()
     assert gate.get("/x", bearer).status == 200
     for client in clients:
         client.close()
 
 
-def test_x12_a_body_that_trickles_keeps_nothing_for_ever(start):
-    """Regular bytes are not enough: half a minute of less than 256 a second ends it. The time is
-    counted while we wait, so it is the request_body timeout that ends this one sooner."""
+def test_x12_a_body_that_never_comes_is_given_up(start):
     backend = start.backend()
     gate = start(backend, {"timeouts": {"request_body": "400ms"}})
     bearer = gate.bearer()
@@ -160,7 +166,7 @@ def test_x12_a_body_that_trickles_keeps_nothing_for_ever(start):
     assert gate.get("/x", bearer).status == 200
 
 
-def test_x14_x15_out_of_descriptors(start):
+def test_x14_x15_out_of_descriptors(start, figure):
     """New clients wait, and those that are being served notice nothing; no busy loop, one line in
     the log; as soon as there is room the others are served."""
     backend = start.backend()
@@ -177,14 +183,16 @@ def test_x14_x15_out_of_descriptors(start):
         for _ in range(20):
             assert good.request("GET", "/x", bearer).status == 200
         time.sleep(1)
-        assert cpu_seconds(gate) - began < 0.5, "it does not spin while it is full"
+        used = cpu_seconds(gate) - began
+        assert used < 0.5, "it does not spin while it is full"
+        figure(f"40 clients wait for room: {used * 1000:.0f} ms of a processor in a second")
         assert sum("out of file descriptors" in line for line in gate.stderr().splitlines()) <= 2
         for client in flood:
             client.close()
         gate.wait_for(lambda: gate.get("/x", bearer).status == 200, "room")
 
 
-def heads_that_never_end(start, count):
+def heads_that_never_end(start, count, figure):
     """Each is as long as it may be and lacks its last line; together they cost what they are."""
     gate = start(start.backend(), {"workers": 1, "timeouts": {"request_head": "60s"},
                                    "limits": {"connections": count + 10}})
@@ -203,15 +211,16 @@ def heads_that_never_end(start, count):
         client.close()
     if is_plain_program():
         assert more < count * (32 + 8) + 4_096, f"{more} KiB for {count} heads"
+    figure(f"{count} heads of 28 KiB: {more / count:.0f} KiB each")
 
 
-def test_x16_heads_that_never_end_cost_their_limit(start):
-    heads_that_never_end(start, 200)
+def test_x16_heads_that_never_end_cost_their_limit(start, figure):
+    heads_that_never_end(start, 200, figure)
 
 
 @pytest.mark.nightly
-def test_x16_a_thousand_heads_that_never_end(start):
-    heads_that_never_end(start, 1_000)
+def test_x16_a_thousand_heads_that_never_end(start, figure):
+    heads_that_never_end(start, 1_000, figure)
 
 
 FIELDS = {"32 KiB of a:b": b"a:b\r\n" * 6_500, "10,000 fields": b"a: b\r\n" * 10_000,
@@ -219,7 +228,7 @@ FIELDS = {"32 KiB of a:b": b"a:b\r\n" * 6_500, "10,000 fields": b"a: b\r\n" * 10
           "1,000 cookies": b"Cookie: a=b\r\n" * 1_000, "101 fields": b"a: b\r\n" * 101}
 
 
-def header_bombs(start, rounds):
+def header_bombs(start, rounds, figure):
     """Refused as soon as the limit is passed, for next to no work."""
     backend = start.backend()
     gate = start(backend, {"workers": 1})
@@ -232,21 +241,24 @@ def header_bombs(start, rounds):
                 assert client.read_response().status in (400, 431), name
     used = (cpu_seconds(gate) - began) / (rounds * len(FIELDS))
     assert not backend.at("/y")
+    more = resident_kib(gate) - before
     if is_plain_program():
-        assert resident_kib(gate) - before < 1_024
+        assert more < 1_024
         assert used < 0.01, f"{used * 1000} ms of a processor for each"
+    figure(f"{rounds * len(FIELDS)} bombs: {used * 1e6:.0f} us of a processor each, "
+           f"{more} KiB left")
 
 
-def test_x16_header_bombs_are_refused_cheaply(start):
-    header_bombs(start, 20)
+def test_x16_header_bombs_are_refused_cheaply(start, figure):
+    header_bombs(start, 20, figure)
 
 
 @pytest.mark.nightly
-def test_x16_ten_thousand_header_bombs(start):
-    header_bombs(start, 2_000)
+def test_x16_ten_thousand_header_bombs(start, figure):
+    header_bombs(start, 2_000, figure)
 
 
-def unread_answers(start, count, size):
+def unread_answers(start, count, size, figure):
     """Clients that read next to nothing of a large answer: the application is slowed down, and
     Gatehouse keeps a bounded part of each answer."""
     backend = start.backend()
@@ -276,8 +288,10 @@ def unread_answers(start, count, size):
         stuck = wait_until_still(sent)
         assert all(part < size for part in stuck), "the application is slowed down"
         assert gate.get("/.gatehouse/session", bearer).status == 200
-        if is_plain_program():
-            assert resident_kib(gate) - before < count * 256
+        more = resident_kib(gate) - before
+        assert not is_plain_program() or more < count * 256
+        figure(f"{count} answers of {size >> 20} MiB that nobody reads: "
+               f"{more / count:.0f} KiB each")
         for client in clients:  # a little more is read, and a little more comes
             client.read_exactly(65_536)
     finally:
@@ -296,16 +310,16 @@ def wait_until_still(counters):
     return seen
 
 
-def test_x09_answers_that_nobody_reads_are_not_kept(start):
-    unread_answers(start, 20, 64 << 20)
+def test_x09_answers_that_nobody_reads_are_not_kept(start, figure):
+    unread_answers(start, 20, 64 << 20, figure)
 
 
 @pytest.mark.nightly
-def test_x09_a_hundred_answers_of_a_gibibyte(start):
-    unread_answers(start, 100, 1 << 30)
+def test_x09_a_hundred_answers_of_a_gibibyte(start, figure):
+    unread_answers(start, 100, 1 << 30, figure)
 
 
-def unread_pipeline(start, count):
+def unread_pipeline(start, count, figure):
     """Ten thousand requests in one write by a client that reads nothing: a few are served, the
     rest waits in the kernel, and not in our memory."""
     backend = start.backend()
@@ -320,21 +334,23 @@ def unread_pipeline(start, count):
         gate.wait_for(lambda: served.append(len(backend.at("/x"))) or
                       (len(served) > 50 and served[-1] == served[-50] > 0), "it to pause", 60)
         assert served[-1] < count, "it waits for its client"
-        if is_plain_program():
-            assert resident_kib(gate) - before < 1_024
+        more = resident_kib(gate) - before
+        assert not is_plain_program() or more < 1_024
+        figure(f"{served[-1]} of {count} pipelined requests are served until the client reads, "
+               f"{more} KiB")
         for _ in range(count):
             assert client.read_response().status == 200
         sender.join()
     assert len(backend.at("/x")) == count
 
 
-def test_x17_a_pipeline_whose_answers_nobody_reads_waits(start):
-    unread_pipeline(start, 2_500)
+def test_x17_a_pipeline_whose_answers_nobody_reads_waits(start, figure):
+    unread_pipeline(start, 2_500, figure)
 
 
 @pytest.mark.nightly
-def test_x17_ten_thousand_requests_in_one_write(start):
-    unread_pipeline(start, 10_000)
+def test_x17_ten_thousand_requests_in_one_write(start, figure):
+    unread_pipeline(start, 10_000, figure)
 
 
 def test_x17_pipelined_requests_are_served_one_after_the_other(start):
@@ -354,19 +370,23 @@ def test_x17_pipelined_requests_are_served_one_after_the_other(start):
     assert not is_plain_program() or resident_kib(gate) - before < 4_096
 
 
-def test_x19_connections_that_come_and_go_leave_nothing(start):
+def test_x19_connections_that_come_and_go_leave_nothing(start, figure):
     backend = start.backend()
     gate = start(backend)
     bearer = gate.bearer()
     with gate.connect() as good:
         assert good.request("GET", "/x", bearer).status == 200
         before = len(os.listdir(f"/proc/{gate.process.pid}/fd"))
+        resident, began = resident_kib(gate), cpu_seconds(gate)
         for i in range(2_000):
             client = Client(gate.address)
             client.abort() if i % 2 else client.close()
         assert good.request("GET", "/x", bearer).status == 200
         gate.wait_for(lambda: len(os.listdir(f"/proc/{gate.process.pid}/fd")) <= before + 2,
                       "every descriptor to be closed")
+        used = (cpu_seconds(gate) - began) / 2_000
+        figure(f"2,000 connections without a request: {used * 1e6:.0f} us of a processor each, "
+               f"{resident_kib(gate) - resident} KiB left")
 
 
 def test_more_requests_than_may_be_under_way_are_told_to_come_back(start):
@@ -394,7 +414,7 @@ def test_more_requests_than_may_be_under_way_are_told_to_come_back(start):
         assert three.request("GET", "/x", bearer).status == 200
 
 
-def test_x35_a_client_that_keeps_its_connection_loses_nothing_to_a_drain(start):
+def test_x35_a_client_that_keeps_its_connection_loses_nothing_to_a_drain(start, figure):
     """Its next request is still answered, and the answer says that it was the last. That holds for
     whoever asks again within a second; a client whose thread got no CPU for so long may find its
     connection closed, as one that was idle."""
@@ -428,6 +448,7 @@ def test_x35_a_client_that_keeps_its_connection_loses_nothing_to_a_drain(start):
     assert not lost, lost
     assert len(ended) + len(slow) == 20
     gate.join()
+    figure(f"SIGTERM under load: {len(backend.at('/x'))} requests of 20 clients, 0 lost")
 
 
 def test_x35_an_answer_that_did_not_say_it_was_the_last_is_not(start):

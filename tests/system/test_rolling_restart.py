@@ -125,7 +125,7 @@ class Load:
         return sum(self.served)
 
 
-def rolling_restart(replicas, connections, pause, times):
+def rolling_restart(replicas, figure, connections, pause, times):
     gate = replicas.gates[0]
     bearer = gate.bearer()
     gate.wait_for(lambda: replicas.get(bearer) == 200, "HAProxy")
@@ -137,16 +137,16 @@ def rolling_restart(replicas, connections, pause, times):
                 replicas.replace(number)
     finally:
         served, seconds = load.finish(), time.monotonic() - began
-    print(f"{served} requests in {seconds:.1f} s, {served / seconds:.0f} a second, "
-          f"{len(load.lost)} lost")
     assert not load.lost, load.lost[:5]
+    figure(f"{times} rolling restarts of two replicas: {served} requests in {seconds:.1f} s, "
+           f"{served / seconds:.0f} a second, 0 lost")
     return served / seconds
 
 
-def test_a_rolling_restart_loses_no_request(replicas):
-    assert rolling_restart(replicas, connections=4, pause=0.02, times=1) > 0
+def test_a_rolling_restart_loses_no_request(replicas, figure):
+    assert rolling_restart(replicas, figure, connections=4, pause=0.02, times=1) > 0
 
 
 @pytest.mark.nightly
-def test_a_rolling_restart_at_a_thousand_requests_a_second_loses_none(replicas):
-    assert rolling_restart(replicas, connections=32, pause=0.032, times=10) > 500
+def test_a_rolling_restart_at_a_thousand_requests_a_second_loses_none(replicas, figure):
+    assert rolling_restart(replicas, figure, connections=32, pause=0.032, times=10) > 500

@@ -61,7 +61,7 @@ def anonymous_kib(gate):
     raise AssertionError("no RssAnon")
 
 
-def test_x39_beyond_its_memory_it_sheds_new_clients_and_keeps_those_it_serves(start):
+def test_x39_beyond_its_memory_it_sheds_new_clients_and_keeps_those_it_serves(start, figure):
     """Thousands of clients with half a large head each: new ones are refused at limits.memory, the
     one that is being served is served on, and when they are gone everybody is."""
     needs_plain_program()
@@ -97,6 +97,8 @@ def test_x39_beyond_its_memory_it_sheds_new_clients_and_keeps_those_it_serves(st
     assert refused, "it took all of them"
     # Whoever comes now costs nothing that stays.
     held = anonymous_kib(gate)
+    figure(f"{len(flood)} clients with half a head of 12 KiB fill 24 MiB; 200 further ones are "
+           f"refused")
     for _ in range(200):
         flood.append(Client(gate.address, timeout=20 * SLOW))
         flood[-1]._send_piece(part)

@@ -259,7 +259,7 @@ def test_l08_renegotiation_ends_the_connection(start, authority):
     assert "HTTP/1.1" not in output
 
 
-def test_x18_a_handshake_that_stalls_is_closed_in_time(start, authority):
+def test_x18_a_handshake_that_stalls_is_closed_in_time(start, authority, figure):
     gate = start(start.backend(), {**listening(authority.listener()),
                                    "timeouts": {"tls_handshake": "500ms"}})
     stalled = []
@@ -268,9 +268,11 @@ def test_x18_a_handshake_that_stalls_is_closed_in_time(start, authority):
         client.send(b"\x16\x03\x01\x02\x00\x01")
         stalled.append(client)
     assert not is_turned_away(gate, authority.context()), "good clients are served meanwhile"
+    began = time.monotonic()
     for client in stalled:
         assert client.is_closed(5 * SLOW)
         client.close()
+    figure(f"200 stalled handshakes closed within {0.5 + time.monotonic() - began:.1f} s (0.5 s)")
 
 
 # --- client certificates
