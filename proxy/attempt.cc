@@ -252,8 +252,9 @@ net::Task<BodyPiece> Attempt::next_piece() {
   }
 }
 
-// An event stream whose session is over. What was written is whole chunks, and a browser drops an
-// event whose end it has not seen. Only a body that announced its length has to be cut.
+// An event stream whose session is over, or that outlives us. What was written is whole chunks, and
+// a browser drops an event whose end it has not seen. Only a body that announced its length has to
+// be cut.
 net::Task<Failure> Attempt::end_stream(BodyKind kind) {
   if (kind == BodyKind::chunked) {
     const net::Pieces last(http::last_chunk);
@@ -271,7 +272,7 @@ net::Task<Failure> Attempt::relay_answer(net::Pieces pieces, BodyPiece piece, bo
   if (is_event_stream(exchange_.response)) {
     session.emplace(worker_, exchange_, connection_, stream());
   }
-  if (session && session->revoked()) co_return Failure::session_ended;
+  if (session && session->is_over()) co_return Failure::session_ended;
   if (session) session->end_by_itself();
   const BodyKind kind = downstream_kind();
   for (;;) {
@@ -282,10 +283,10 @@ net::Task<Failure> Attempt::relay_answer(net::Pieces pieces, BodyPiece piece, bo
     const bool written = co_await connection_.write(pieces);
     if (!written) co_return Failure::client_closed;
     if (ready && piece.end) co_return Failure::none;
-    if (session && session->revoked()) co_return co_await end_stream(kind);
+    if (session && session->is_over()) co_return co_await end_stream(kind);
     piece = co_await next_piece();
     ready = true;
-    if (session && session->revoked()) co_return co_await end_stream(kind);
+    if (session && session->is_over()) co_return co_await end_stream(kind);
     if (client_left_) co_return Failure::client_closed;
     if (upload_failure_ != Failure::none) co_return upload_failure_;
     if (piece.outcome == BodyPiece::Outcome::failed) co_return upstream_failure(piece.error);
@@ -297,7 +298,7 @@ net::Task<Failure> Attempt::relay_answer(net::Pieces pieces, BodyPiece piece, bo
 
 net::Task<Failure> Attempt::switch_protocols() {
   SessionStreamGuard session(worker_, exchange_, connection_, stream());
-  if (session.revoked()) co_return Failure::session_ended;
+  if (session.is_over()) co_return Failure::session_ended;
   http::Buffer& out = exchange_.out;
   out.clear();
   append_status_line(exchange_.response, out);

@@ -40,11 +40,11 @@ bool is_cancelled(const boost::system::error_code& error) {
 Connection::Connection(WorkerState& worker, int descriptor, ListenerId id,
                        ListenerSetupPtr listener, const net::Address& peer, bool surplus)
     : worker_(worker),
-      stream_(worker.executor, worker.wheel, listener->family, descriptor),
       listener_id_(id),
       listener_(std::move(listener)),
       peer_address_(peer),
       peer_text_(listener_->family == AF_UNIX ? "unix" : net::to_text(peer)),
+      stream_(worker.executor, worker.wheel, listener_->family, descriptor),
       surplus_(surplus) {
   count_places(+1);
 }

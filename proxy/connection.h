@@ -150,11 +150,11 @@ class Connection : public ConnectionHook {
   [[nodiscard]] net::IoResult last_look(net::IoResult got, std::span<char> room);
 
   WorkerState& worker_;
-  net::Stream stream_;
   const ListenerId listener_id_;
   const ListenerSetupPtr listener_;
   net::Address peer_address_;
   std::string peer_text_;
+  net::Stream stream_;  // behind whatever may throw: it closes the descriptor
   std::unique_ptr<const net::TlsPeer> certificate_;  // null: the client showed none
   http::ParseError parse_error_ = http::ParseError::none;
   bool first_ = true;  // no request has been read yet

@@ -34,7 +34,7 @@ constexpr std::array<MetricInfo, metric_count> table{{
     {Metric::tls_handshakes_failed, counter, "gatehouse_tls_handshakes_failed_total", {},
      "TLS handshakes of clients that failed or took too long."},
     {Metric::tunnels, gauge, "gatehouse_tunnels", {},
-     "Open tunnels and event streams that belong to a session."},
+     "Open tunnels and event streams."},
     {Metric::upstream_duration, histogram, "gatehouse_upstream_duration_seconds", {"upstream"},
      "Time that requests spent waiting for the application."},
     {Metric::upstream_failures, counter, "gatehouse_upstream_failures_total",

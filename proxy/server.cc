@@ -22,6 +22,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds watch_interval{500};
 constexpr std::chrono::milliseconds drain_check{20};
+// How long what never ends by itself may take to end once it was told to.
+constexpr std::chrono::milliseconds farewell_time{500};
 // After the cut-off, how long the cut connections may take to end.
 constexpr std::chrono::milliseconds cut_time{1'000};
 
@@ -244,6 +246,14 @@ net::Task<void> Server::drain() {
   while (is_busy() && Clock::now() < cut_at) {
     timer.expires_after(drain_check);
     co_await timer.async_wait(net::as_result);
+  }
+  if (process_.connections.load() != 0) {
+    for (const auto& worker : workers_) worker->end_streams();
+    const auto farewell_at = Clock::now() + farewell_time;
+    while (process_.connections.load() != 0 && Clock::now() < farewell_at) {
+      timer.expires_after(drain_check);
+      co_await timer.async_wait(net::as_result);
+    }
   }
   if (process_.connections.load() != 0) {
     log().write(Level::warning, "drain.timeout has passed: cutting what is left",

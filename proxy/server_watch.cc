@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 
 #include "config/load.h"
 #include "proxy/net/file_watch.h"
@@ -22,9 +23,10 @@ constexpr std::chrono::milliseconds settle_time{200};
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds memory_interval{100};
 constexpr std::chrono::milliseconds trim_interval{1'000};
+// Memory is said to be there again when it has been for this long.
+constexpr std::chrono::milliseconds calm_interval{3'000};
 // Without any limit of memory.
-constexpr std::chrono::milliseconds tidy_interval{5'000};
-constexpr std::uint64_t freed_worth_returning = 4 * 1024 * 1024;
+constexpr std::chrono::milliseconds tidy_interval{2'500};
 
 constexpr std::chrono::milliseconds export_interval{1'000};
 // A collector that is away is asked less often; meanwhile spans wait, and the newest are dropped.
@@ -54,15 +56,28 @@ std::vector<std::string> directories_of(const std::vector<std::string>& files) {
   return directories;
 }
 
-// What a burst of clients has left behind in the heap goes back to the system when it is worth it.
-std::uint64_t give_back_freed(std::uint64_t left) {
-  const std::uint64_t held = anonymous_bytes();
-  const struct mallinfo2 heap = ::mallinfo2();
-  const std::uint64_t used = heap.uordblks + heap.hblkhd;
-  if (held < used + freed_worth_returning || held < left + freed_worth_returning / 4) return left;
-  ::malloc_trim(0);
-  return anonymous_bytes();
-}
+// What a burst of clients has left behind in the heap goes back to the system when it is worth it:
+// when much was freed since the last time, or more is held than anybody uses.
+class Heap {
+ public:
+  void give_back_freed() {
+    const struct mallinfo2 heap = ::mallinfo2();
+    const std::uint64_t used = heap.uordblks + heap.hblkhd;
+    const std::uint64_t held = anonymous_bytes();
+    most_used_ = std::max(most_used_, used);
+    const bool was_freed = most_used_ - used >= worth_returning;
+    const bool is_held = held >= left_ + worth_returning && held >= used + 4 * worth_returning;
+    if (!was_freed && !is_held) return;
+    ::malloc_trim(0);
+    most_used_ = used;
+    left_ = anonymous_bytes();
+  }
+
+ private:
+  static constexpr std::uint64_t worth_returning = 1024 * 1024;
+  std::uint64_t most_used_ = 0;  // since the last time
+  std::uint64_t left_ = 0;       // held after it
+};
 
 }  // namespace
 
@@ -146,17 +161,19 @@ net::Task<void> Server::export_last_spans() {
 net::Task<void> Server::watch_memory() {
   net::Timer timer(control_->state().executor);
   auto trimmed = Clock::now();
-  std::uint64_t left = 0;  // after the last time
+  std::optional<Clock::time_point> short_at;
+  bool was_short = false;
+  Heap heap;
   for (;;) {
     timer.expires_after(memory_interval);
     co_await timer.async_wait(net::as_result);
     if (Clock::now() - trimmed >= tidy_interval) {
       trimmed = Clock::now();
-      left = give_back_freed(left);
+      heap.give_back_freed();
     }
     const std::uint64_t limit = runtime_->config.limits.memory;
     const MemoryState before = process_.memory.load();
-    if (limit == 0 && before == MemoryState::enough) continue;
+    if (limit == 0 && before == MemoryState::enough && !was_short) continue;
     MemoryState state = memory_state(before, anonymous_bytes(), limit);
     // What was freed goes back to the system only when it is asked to.
     if (state != MemoryState::enough && Clock::now() - trimmed >= trim_interval) {
@@ -166,8 +183,11 @@ net::Task<void> Server::watch_memory() {
     }
     process_.memory.store(state);
     if (state != MemoryState::enough) process_.room_asked.fetch_add(1);
-    if ((state == MemoryState::enough) == (before == MemoryState::enough)) continue;
-    const bool is_short = state != MemoryState::enough;
+    // In a flood it comes and goes several times a second.
+    if (state != MemoryState::enough) short_at = Clock::now();
+    const bool is_short = short_at && Clock::now() - *short_at < calm_interval;
+    if (is_short == was_short) continue;
+    was_short = is_short;
     log().write(is_short ? Level::warning : Level::info,
                 is_short ? "limits.memory is reached: clients that are idle or stalled go, new "
                            "ones are refused"

@@ -52,8 +52,8 @@ net::Task<void> relay(Direction& way, Both& both) {
   for (;;) {
     milliseconds wait = patience(both);
     if (wait <= milliseconds{0}) break;
-    const bool revoked = both.session.revoked();
-    if (revoked) {
+    const bool is_over = both.session.is_over();
+    if (is_over) {
       const auto now = std::chrono::steady_clock::now();
       if (end_at == never) end_at = now + frame_patience;
       if (way.frames.at_boundary() || now >= end_at) break;
@@ -69,7 +69,7 @@ net::Task<void> relay(Direction& way, Both& both) {
     way.buffer.commit(got.bytes);
     both.last_byte = std::chrono::steady_clock::now();
     std::string_view bytes = way.buffer.view();
-    if (both.session.revoked()) {
+    if (both.session.is_over()) {
       bytes = bytes.substr(0, way.frames.pass_to_boundary(bytes));
     } else {
       way.frames.pass(bytes);
@@ -84,8 +84,9 @@ net::Task<void> relay(Direction& way, Both& both) {
 
 net::Task<void> copy(Direction& way, Both& both) {
   co_await relay(way, both);
-  if (both.session.revoked() && way.is_intact && way.frames.at_boundary()) {
-    const std::string frame = http::close_frame(both.close_code, way.mask);
+  if (both.session.is_over() && way.is_intact && way.frames.at_boundary()) {
+    const std::uint16_t code = both.session.close_code(both.close_code);
+    const std::string frame = http::close_frame(code, way.mask);
     const net::Pieces farewell_frame(frame);
     static_cast<void>(co_await way.to.write_all(farewell_frame, frame_patience));
   }
@@ -109,24 +110,22 @@ std::string new_mask() {
 SessionStreamGuard::SessionStreamGuard(WorkerState& worker, const Exchange& exchange,
                                        Connection& connection, net::Stream& upstream)
     : worker_(worker) {
-  if (!exchange.decision.token) return;
-  const auth::Principal& principal = *exchange.decision.token->principal;
-  if (!principal.ours) return;
-  entry_.session_id = principal.session_id;
-  entry_.username = principal.subject;
-  entry_.issued_at = principal.issued_at;
   entry_.client = &connection.stream();
   entry_.upstream = &upstream;
-  // The session may have ended while the application took its time to answer.
-  entry_.revoked =
-      worker.revocations.is_revoked(principal.session_id, principal.subject, principal.issued_at);
+  if (exchange.decision.token && exchange.decision.token->principal->ours) {
+    const auth::Principal& principal = *exchange.decision.token->principal;
+    entry_.session_id = principal.session_id;
+    entry_.username = principal.subject;
+    entry_.issued_at = principal.issued_at;
+    // The session may have ended while the application took its time to answer.
+    entry_.revoked = worker.revocations.is_revoked(principal.session_id, principal.subject,
+                                                   principal.issued_at);
+  }
   worker_.session_streams.push_back(entry_);
-  registered_ = true;
   move(Metric::tunnels, 1);
 }
 
 SessionStreamGuard::~SessionStreamGuard() {
-  if (!registered_) return;
   worker_.session_streams.erase(worker_.session_streams.iterator_to(entry_));
   move(Metric::tunnels, -1);
 }
@@ -158,7 +157,7 @@ net::Task<Failure> run_tunnel(WorkerState& worker, Connection& connection, Excha
   up.start(copy(upwards, both));
   co_await copy(downwards, both);
   co_await up.join();
-  co_return session.revoked() ? Failure::session_ended : Failure::none;
+  co_return session.is_over() ? Failure::session_ended : Failure::none;
 }
 
 }  // namespace proxy

@@ -7,6 +7,7 @@
 #include "proxy/connection.h"
 #include "proxy/exchange_state.h"
 #include "proxy/failure.h"
+#include "proxy/http/frames.h"
 #include "proxy/net/task.h"
 #include "proxy/worker_state.h"
 
@@ -20,16 +21,19 @@ class SessionStreamGuard {
   ~SessionStreamGuard();
   SessionStreamGuard(const SessionStreamGuard&) = delete;
   SessionStreamGuard& operator=(const SessionStreamGuard&) = delete;
-  [[nodiscard]] bool revoked() const {
+  // Whether the stream has to end, and with which code; `of_session` where its session is over.
+  [[nodiscard]] bool is_over() const {
     worker_.catch_up();
-    return entry_.revoked;
+    return entry_.revoked || entry_.going_away;
+  }
+  [[nodiscard]] std::uint16_t close_code(std::uint16_t of_session) const {
+    return entry_.revoked ? of_session : http::going_away;
   }
   void end_by_itself() { entry_.ends_itself = true; }
 
  private:
   WorkerState& worker_;
   SessionStream entry_;
-  bool registered_ = false;
 };
 
 // Sends exchange.out (the 101 head) and what both sides sent early, then relays; until `session` is

@@ -116,7 +116,10 @@ net::Task<void> Worker::tick_loop() {
     make_room_if_asked();
     if (retiring_) close_what_is_retired();
     state_.revocations.sweep(wall);
-    if (state_.wheel.now_tick() % trim_interval == 0) state_.trim();
+    if (state_.wheel.now_tick() - trimmed_ >= trim_interval) {
+      trimmed_ = state_.wheel.now_tick();
+      state_.trim();
+    }
     hand_over_spans();
     metrics_.plain(Metric::token_cache_entries)
         .set(static_cast<std::int64_t>(state_.local->tokens.size()));
@@ -276,6 +279,10 @@ void Worker::drain() {
     close_what_is_idle();
     state_.process.drains.fetch_sub(1);
   });
+}
+
+void Worker::end_streams() {
+  post([this] { state_.end_streams(); });
 }
 
 void Worker::close_all() {

@@ -34,6 +34,7 @@ class Worker {
   // Takes what is queued, accepts nothing more; its connections end with their next answer.
   void close_listener(ListenerId id);
   void drain();      // take what is queued, accept nothing more, close idle connections
+  void end_streams();  // what is open for as long as the client likes
   void close_all();  // cut what is left
   void stop();
   void post(std::function<void()> task);
@@ -90,6 +91,7 @@ class Worker {
   bool draining_ = false;
   bool retiring_ = false;  // connections of a listener that is gone are left
   std::int64_t complained_ = INT64_MIN / 2;  // the wheel's tick
+  std::int64_t trimmed_ = 0;                 // likewise
   std::int64_t full_since_ = -1;             // likewise; -1: there is room
   std::uint32_t room_seen_ = 0;              // of ProcessState::room_asked
 };

@@ -30,6 +30,7 @@ http::HeadLimits request_limits(const config::Limits& limits) {
 // A stream that began after an entry for its user was made, but learns of it now (the entry came
 // late, or twice), goes on.
 bool is_meant(const store::Revocation& revocation, const SessionStream& stream) {
+  if (stream.session_id.empty()) return false;
   if (!revocation.session_id.empty()) return stream.session_id == revocation.session_id;
   using std::chrono::floor;
   using std::chrono::seconds;
@@ -141,6 +142,15 @@ void WorkerState::report(const char* what) noexcept {
     log.write(Level::error, what);
   } catch (const std::exception&) {
     return;
+  }
+}
+
+void WorkerState::end_streams() {
+  for (SessionStream& stream : session_streams) {
+    if (stream.revoked || !stream.ends_itself) continue;
+    stream.going_away = true;
+    stream.client->cancel_read();
+    stream.upstream->cancel_read();
   }
 }
 

@@ -53,9 +53,9 @@ struct ProcessState {
   unsigned workers = 1;                       // who share bounds; fixed before the first one runs
 };
 
-// A tunnel or event stream that must end when its session does.
+// A tunnel or event stream, which must end when its session does, and is told when we go away.
 struct SessionStream : boost::intrusive::list_base_hook<> {
-  std::string session_id;
+  std::string session_id;  // empty: of nobody's session
   std::string username;
   auth::Time issued_at{};
   net::Stream* client = nullptr;
@@ -63,6 +63,7 @@ struct SessionStream : boost::intrusive::list_base_hook<> {
   // It ends itself once it is woken up: what is being written goes out to its end first.
   bool ends_itself = false;
   bool revoked = false;
+  bool going_away = false;
   auth::Time check_at{};  // when its session may be over; the first time at once
 };
 
@@ -117,8 +118,10 @@ struct WorkerState {
 
   // Refuses the session's tokens from now on and ends its open streams.
   void apply(const store::Revocation& revocation);
-  // The same from any thread. Whatever is decided from then on knows of it: whoever was told that
-  // a session is over may ask the next worker at once. Throws where there is no memory.
+  // At the end of the process: tunnels get a Close frame, event streams their last chunk.
+  void end_streams();
+  // What apply() does, from any thread. Whatever is decided from then on knows of it: whoever was
+  // told that a session is over may ask the next worker at once. Throws where there is no memory.
   void tell(const store::Revocation& revocation);
   // On the worker's own thread, before anything is decided about a session.
   void catch_up() {

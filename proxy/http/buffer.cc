@@ -20,6 +20,9 @@ namespace {
 constexpr std::size_t blocks_max = 4'096;  // 64 MiB a thread
 constexpr std::size_t blocks_kept = 16;
 constexpr std::size_t bulk_max = 8;  // 1 MiB
+// Whoever transfers much beside so many others does it in small blocks: a thousand clients that
+// take nothing must not hold 128 KiB each.
+constexpr int bulk_in_use_max = 64;
 
 char* allocate(std::size_t bytes) {
   void* memory = address_sanitizer ? std::malloc(bytes)
@@ -48,17 +51,22 @@ struct Blocks {
 };
 constinit thread_local ThreadLists<Blocks> blocks;
 constinit thread_local bool is_bulk_allowed = true;
+constinit thread_local int bulk_in_use = 0;
 
 char* take(std::size_t bytes) {
   void* block = nullptr;
   if (bytes == Buffer::block_bytes) block = blocks.lists().small.take();
-  if (bytes == Buffer::bulk_bytes) block = blocks.lists().bulk.take();
+  if (bytes == Buffer::bulk_bytes) {
+    block = blocks.lists().bulk.take();
+    ++bulk_in_use;
+  }
   return block != nullptr ? static_cast<char*>(block) : allocate(bytes);
 }
 
 void give_back(char* block, std::size_t bytes) {
   Blocks* const lists = blocks.open();
   bool taken = false;
+  if (bytes == Buffer::bulk_bytes) --bulk_in_use;
   if (lists != nullptr && bytes == Buffer::block_bytes) taken = lists->small.give_back(block);
   if (lists != nullptr && bytes == Buffer::bulk_bytes) taken = lists->bulk.give_back(block);
   if (!taken) deallocate(block, bytes);
@@ -82,7 +90,7 @@ Buffer& Buffer::operator=(Buffer&& other) noexcept {
   return *this;
 }
 
-bool Buffer::may_be_bulk() { return is_bulk_allowed; }
+bool Buffer::may_be_bulk() { return is_bulk_allowed && bulk_in_use < bulk_in_use_max; }
 
 void Buffer::allow_bulk(bool allowed) { is_bulk_allowed = allowed; }
 

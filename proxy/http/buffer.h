@@ -59,7 +59,7 @@ class Buffer {
   void clear() { size_ = 0; }
   // Gives the storage back to the thread's free lists.
   void release();
-  // Whether this thread may use bulk blocks: not while memory is short. True at first.
+  // Whether this thread may use one more bulk block: not while many are in use or memory is short.
   [[nodiscard]] static bool may_be_bulk();
   static void allow_bulk(bool allowed);
   // Of the thread's free lists: what was not needed since the last call, but for a few blocks, goes

@@ -26,6 +26,9 @@ class FrameFollower {
   std::uint64_t payload_left_ = 0;
 };
 
+// The code of a server that goes away (RFC 6455 section 7.4.1).
+inline constexpr std::uint16_t going_away = 1001;
+
 // A Close frame with a code and no reason. `mask` is four bytes for what goes to the application,
 // empty for what goes to the client.
 [[nodiscard]] std::string close_frame(std::uint16_t code, std::string_view mask);

@@ -10,7 +10,7 @@ namespace proxy::net {
 namespace {
 
 // Larger frames come from the heap each time; docs/coroutines.md says why there are none.
-constexpr std::size_t step = 64;
+constexpr std::size_t size_step = 64;
 constexpr std::size_t sizes = 32;
 constexpr std::size_t frames_max = 8'192;  // of each size
 constexpr std::size_t frames_kept = 16;
@@ -24,7 +24,7 @@ struct Frames {
 };
 constinit thread_local ThreadLists<Frames> frames;
 
-constexpr std::size_t index_of(std::size_t bytes) { return (bytes - 1) / step; }
+constexpr std::size_t index_of(std::size_t bytes) { return (bytes - 1) / size_step; }
 
 }  // namespace
 
@@ -32,7 +32,7 @@ void* take_frame(std::size_t bytes) {
   const std::size_t index = index_of(bytes);
   if (index >= sizes) return ::operator new(bytes);
   void* const frame = frames.lists().of_size[index].take();
-  return frame != nullptr ? frame : ::operator new((index + 1) * step);
+  return frame != nullptr ? frame : ::operator new((index + 1) * size_step);
 }
 
 void give_back_frame(void* frame, std::size_t bytes) noexcept {

@@ -203,7 +203,7 @@ bool Poller::turn(bool may_wait) {
 }
 
 void Poller::run() {
-  // As one handler of the context, so that coroutine frames come from the cache of this thread.
+  // As one handler of the context: what is spawned meanwhile begins at once.
   boost::asio::post(context_, [this] {
     while (!stopped_.load(std::memory_order_relaxed)) turn(true);
     context_.stop();

@@ -102,12 +102,15 @@ std::string RedisShared::bucket_key(std::string_view name) const {
 
 void RedisShared::learn(const Revocation& revocation, auth::Time now) {
   if (revocation.is_for_everybody()) set_not_before(revocation.at);
-  if (!log.add(revocation, now) || !publish_) return;
-  publish_(revocation);
+  if (log.add(revocation, now) && publish_) publish_(revocation);
 }
 
+// Published also where it is known: the follower, which may have read of it a moment ago, has
+// perhaps not told every worker yet, and our client is about to hear that it is done.
 void RedisShared::note_own(const Revocation& revocation, auth::Time now) {
-  learn(revocation, now);
+  if (revocation.is_for_everybody()) set_not_before(revocation.at);
+  log.add(revocation, now);
+  if (publish_) publish_(revocation);
   if (revocation.reason == RevokeReason::reuse && on_reuse_here_) on_reuse_here_(revocation);
 }
 

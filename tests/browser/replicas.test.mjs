@@ -42,7 +42,9 @@ test("the cookies are Secure, HttpOnly and of this host alone", async () => {
 test("12 tabs on two replicas after the access token's end: all load, one rotation", async () => {
   const context = await newPerson();
   await logIn(context, one.url + "/");
-  const session = one.records().findLast((record) => record.event === "login").session_id;
+  const login = () => one.records().findLast((record) => record.event === "login");
+  await until(login, "the audit line of the login");
+  const session = login().session_id;
   await until(async () => !(await cookieNames(context)).includes(access), "the token's end");
   const tabs = await Promise.all(Array.from({ length: 12 }, () => context.newPage()));
   const answers = await Promise.all(tabs.map((tab, n) =>

@@ -135,7 +135,9 @@ test("12 tabs after the access token's end: all load, one rotation", async () =>
   const short = await Place.start({ tokens: { access: { life: "3s" } } });
   const context = await person(browser);
   const page = await logIn(context, short.url + "/");
-  const session = short.records().find((record) => record.event === "login").session_id;
+  const login = () => short.records().find((record) => record.event === "login");
+  await until(login, "the audit line of the login");
+  const session = login().session_id;
   await until(async () => !(await cookieNames(context)).includes(access), "the token's end");
   const tabs = await Promise.all(Array.from({ length: 12 }, () => context.newPage()));
   const answers = await Promise.all(tabs.map((tab, n) => tab.goto(`${short.url}/orders?tab=${n}`)));

@@ -55,6 +55,21 @@ TEST(RouteTable, WithoutAMatchATokenIsRequiredAndTheDefaultUpstreamMeant) {
   EXPECT_EQ(match.route->upstream, 0U);
 }
 
+// What decides early about the first two segments must ignore what spelling may ignore.
+TEST(RouteTable, ASecondSegmentIsMissedBySpellingLikeTheFirst) {
+  const RouteTable table = table_of({route_for("/a/b"), route_for("/a/@x/c"), public_route("/**")});
+  for (const char* path : {"/a/B", "/A/b", "/A/B/", "/a/%62", "/a/b/"}) {
+    const RouteMatch match = table.match("a", path, Method::get);
+    ASSERT_NE(match.near_miss, nullptr) << path;
+    EXPECT_EQ(match.near_miss->name, "/a/b") << path;
+  }
+  for (const char* path : {"/a/@X/c", "/a/%40x/C", "/A/%40X/c/"}) {
+    const RouteMatch match = table.match("a", path, Method::get);
+    ASSERT_NE(match.near_miss, nullptr) << path;
+    EXPECT_EQ(match.near_miss->name, "/a/@x/c") << path;
+  }
+}
+
 // A thousand rules in front of those that are tested elsewhere one by one must change nothing.
 TEST(RouteTable, AmongAThousandRulesTheSameOnesAreFound) {
   const std::vector<std::string> patterns = {

@@ -13,12 +13,14 @@ Beside REPORT.xml may lie REPORT-again.xml: its failed tests run once more, alon
 there is a matter of the machine's load: it counts as passed and is named, and more than AGAIN_MAX
 of them in one report are no accident any more."""
 
+import re
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 NAMED_MAX = 20  # skipped tests of one report; behind them only their number is printed
 AGAIN_MAX = 5
+UNFORGIVABLE = re.compile(r"Sanitizer|runtime error:|exit code|did not end|violations")
 MESSAGE_MAX = 12  # lines of a failure's text
 
 
@@ -37,13 +39,21 @@ def has_failed(case):
     return {child.tag for child in case} & {"failure", "error"} or case.get("status") == "fail"
 
 
+def may_be_forgiven(case):
+    """Not what was found at the end of a program that several tests share: the one that did it may
+    be another. And no report of a sanitizer, however rare the race it found."""
+    text = " ".join((child.text or "") + (child.get("message") or "") for child in case)
+    return case.find("error") is None and not UNFORGIVABLE.search(text)
+
+
 def passed_again(report):
     """The names of tests that passed when they ran once more, if those are few enough."""
     again = report.with_name(report.stem + "-again.xml")
     names = {name_of(case) for case in cases_in(again) if case.find("skipped") is None}
     names -= {name_of(case) for case in cases_in(again) if has_failed(case)}
-    failed = {name_of(case) for case in cases_in(report) if has_failed(case)}
-    return names & failed if len(failed) <= AGAIN_MAX else set()
+    failed = [case for case in cases_in(report) if has_failed(case)]
+    forgiven = {name_of(case) for case in failed if may_be_forgiven(case)}
+    return names & forgiven if len(failed) <= AGAIN_MAX else set()
 
 
 def count(report):

