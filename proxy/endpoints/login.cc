@@ -215,6 +215,17 @@ net::Task<Reply> refuse(const Context& context, const Request& request,
   co_return reply;
 }
 
+// The answer for who has guessed too often already; nothing for everybody else.
+net::Task<std::optional<Reply>> check_throttle(const Context& context, const Request& request,
+                                               const store::ThrottleKeys& keys,
+                                               std::string_view known_name) {
+  const auto wait = co_await context.store.throttled(keys, context.now);
+  if (!wait) co_return unavailable_reply(auth::name(auth::Error::store_unavailable));
+  if (wait->count() == 0) co_return std::nullopt;
+  audit(context, request, {.event = "throttle", .outcome = "refused", .user = known_name});
+  co_return throttled_reply(*wait);
+}
+
 net::Task<Reply> try_login(const Context& context, const Request& request,
                            const LoginAttempt& attempt) {
   const auth::Users& users = *context.runtime.users;
@@ -223,12 +234,8 @@ net::Task<Reply> try_login(const Context& context, const Request& request,
   const store::ThrottleKeys keys =
       throttle_keys(request, user != nullptr ? known_name : attempt.login);
 
-  const auto wait = co_await context.store.throttled(keys, context.now);
-  if (!wait) co_return unavailable_reply(auth::name(auth::Error::store_unavailable));
-  if (wait->count() > 0) {
-    audit(context, request, {.event = "throttle", .outcome = "refused", .user = known_name});
-    co_return throttled_reply(*wait);
-  }
+  std::optional<Reply> throttled = co_await check_throttle(context, request, keys, known_name);
+  if (throttled) co_return std::move(*throttled);
 
   CheckedPassword checked =
       co_await check_password(context, user, attempt.login, attempt.password);
@@ -238,6 +245,10 @@ net::Task<Reply> try_login(const Context& context, const Request& request,
            .user = known_name});
     co_return unavailable_reply(checked.problem);
   }
+  // Others may have failed while this one was hashed: of many guesses at once no more are told
+  // anything, right or wrong, than of as many one after the other.
+  throttled = co_await check_throttle(context, request, keys, known_name);
+  if (throttled) co_return std::move(*throttled);
   if (!checked.user) co_return co_await refuse(context, request, keys, user, checked.why);
   // Best effort: a count that stays only makes the throttle stricter.
   (void)co_await context.store.note_login_success(keys, context.now);

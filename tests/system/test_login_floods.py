@@ -193,6 +193,18 @@ THROTTLE = {"account_and_address": "5/10m", "account": "50/1h", "address": "1000
             "ban": "12h"}
 
 
+def test_x23_guesses_at_once_are_as_many_as_one_after_the_other(start, expensive_users):
+    """All of them begin before the first has failed; those that come out behind the fifth failure
+    learn nothing, nor does the one that was right."""
+    gate = start(start.backend(), {"login": {"throttle": THROTTLE}}, users=expensive_users)
+    answers = at_once(30, lambda n: gate.try_login("alice", PASSWORD if n == 29 else f"guess {n}"))
+    told = [answer.status for answer in answers if answer.status in (200, 401)]
+    assert len(told) <= 5 + 2, "those that both hashing threads were at may come on top"
+    assert {answer.status for answer in answers} <= {200, 401, 429}
+    assert gate.try_login("alice", PASSWORD).status == 429
+    assert gate.try_login("bob", PASSWORD).status == 200
+
+
 def guessing_from_many_addresses(start, addresses):
     """One account, a new address for each guess: the account's own limit holds."""
     gate = start(start.backend(), {"trusted_proxies": ["127.0.0.1/32"],
