@@ -275,9 +275,10 @@ std::string_view strip(std::string_view path, std::string_view prefix) {
   return path;
 }
 
-// Takes a request's worth from the route's local bucket. False when the decision became a refusal.
+// Takes a request's worth from the local bucket of the rule that counts. False when the decision
+// became a refusal.
 bool is_within_rate(Decision& decision, const DecisionContext& context) {
-  const RateRule& rule = *decision.route->rate;
+  const RateRule& rule = *decision.rate();
   if (context.rates == nullptr || rule.is_cluster) return true;  // the store is asked later
   std::string room;
   const auto wait = context.rates->take(rule, rate_key(rule, decision.token, context.client, room),
@@ -332,8 +333,9 @@ Decision forward(const DecisionContext& context, const http::RequestHead& head,
   decision.near_miss = match.near_miss;
   decision.path = head.path;
   // Before the token is looked at, whose signature costs more than a refusal.
-  const bool is_counted = match.route->rate && match.kind != RouteMatch::Kind::method_not_allowed;
-  const bool by_principal = is_counted && match.route->rate->key == config::RateKey::principal;
+  const RateRule* const rate = decision.rate();
+  const bool is_counted = rate != nullptr && match.kind != RouteMatch::Kind::method_not_allowed;
+  const bool by_principal = is_counted && rate->key == config::RateKey::principal;
   const bool counts_now = is_counted && !by_principal && !context.has_renewed;
   if (counts_now && !is_within_rate(decision, context)) return decision;
   Shown shown = shown_by(context, head);

@@ -42,6 +42,14 @@ struct Decision {
   bool by_cookie = false;          // a cookie let the request in, or would have
   std::string_view refresh_token;  // of Kind::renew
   bool may_go_on = false;          // of Kind::renew: what is shown is good for a while yet
+
+  // What counts the request; null: nothing. A rule that is missed by spelling counts first.
+  [[nodiscard]] const RateRule* rate() const {
+    for (const Route* rule : {near_miss, route}) {
+      if (rule != nullptr && rule->rate) return &*rule->rate;
+    }
+    return nullptr;
+  }
 };
 
 // The worker's state that a decision reads; the cache also learns.

@@ -388,9 +388,9 @@ net::Task<bool> run_exchange(WorkerState& worker, Connection& connection, Exchan
       co_await renew_session(worker, exchange, context);
     }
     if (context.store_is_down) note_outage(worker, exchange);
-    const Route* const route = exchange.decision.route;
-    if (exchange.decision.kind == Decision::Kind::forward && route->rate &&
-        route->rate->is_cluster) {
+    const bool is_forwarded = exchange.decision.kind == Decision::Kind::forward;
+    const RateRule* const rate = is_forwarded ? exchange.decision.rate() : nullptr;
+    if (rate != nullptr && rate->is_cluster) {
       co_await ask_shared_rate(worker, exchange);
     }
     note_proof(worker, exchange);

@@ -19,14 +19,14 @@ std::string route_lines(const Exchange& exchange) {
   const auto wait = std::max(std::chrono::ceil<std::chrono::seconds>(decision.retry_after),
                              std::chrono::seconds{1});
   return "Retry-After: " + std::to_string(wait.count()) + "\r\n" +
-         rate_limit_lines(*decision.route->rate, wait);
+         rate_limit_lines(*decision.rate(), wait);
 }
 
 // While the store cannot answer, this process counts for itself: an outage of the store is no
 // reason to turn anybody away.
 net::Task<void> ask_shared_rate(WorkerState& worker, Exchange& exchange) {
   Decision& decision = exchange.decision;
-  const RateRule& rule = *decision.route->rate;
+  const RateRule& rule = *decision.rate();
   std::string room;
   const std::string_view who = rate_key(rule, decision.token, exchange.client.address, room);
   const std::string bucket = rule.route + " " + std::string(who);

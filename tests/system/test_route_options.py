@@ -27,6 +27,7 @@ CONFIG = {"workers": 1, "trusted_proxies": ["127.0.0.1/32"], "routes": [
      "rate_limit": {"key": "address", "rate": "2/1h"}},
     {"path": "/token-rate", "name": "by \"name\"",
      "rate_limit": {"key": "address", "rate": "3/1h"}},
+    {"path": "/spelled-rate", "access": "public", "rate_limit": {"key": "route", "rate": "2/1h"}},
     {"path": "/all-rate", "access": "public", "rate_limit": {"key": "route", "rate": "2/1h"},
      "cors": {"allow_origins": [ORIGIN]}},
     {"path": "/soon", "access": "public", "rate_limit": {"key": "route", "rate": "5/1s",
@@ -166,6 +167,16 @@ def test_a_refusal_says_when_to_come_back(gate):
     assert answer.get("RateLimit-Policy") == '"/all-rate";q=2;w=3600'
     assert answer.get("Cache-Control") == "no-store"
     assert cors(answer)["access-control-allow-origin"] == ORIGIN
+
+
+def test_another_spelling_takes_from_the_same_bucket(gate, backend):
+    """Many applications serve the same page there."""
+    bearer = gate.bearer()
+    statuses = [gate.get(path, bearer).status for path in (
+        "/spelled-rate", "/SPELLED-rate", "/spelled-rate/", "/Spelled-Rate",
+        "/spelled-rate")]
+    assert statuses == [200, 200, 429, 429, 429]
+    assert len(backend.requests) == 2
 
 
 def test_addresses_are_counted_before_any_token_is_looked_at(gate):
