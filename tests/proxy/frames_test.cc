@@ -1,14 +1,15 @@
-// Where coroutine frames come from, and that they are used again.
+// Where coroutine frames come from, that they are used again, and that what is left over goes.
 #include "proxy/net/frames.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <thread>
 #include <vector>
 
-#include "proxy/address_sanitizer.h"
+#include "proxy/free_list.h"
 #include "proxy/net/task.h"
 
 namespace proxy::net {
@@ -55,25 +56,30 @@ TEST(Frames, MayBeGivenBackByAnotherThreadAndOutliveTheirs) {
   for (void* const frame : frames) give_back_frame(frame, 200);
 }
 
-TEST(Frames, WhatABurstLeftIsTrimmedOnceItWasNotNeeded) {
-  if (address_sanitizer) GTEST_SKIP() << "each frame is the sanitizer's own there";
-  std::vector<void*> frames;
-  for (int i = 0; i < 1'000; ++i) frames.push_back(take_frame(700));
-  void* const last = frames.front();
-  for (auto frame = frames.rbegin(); frame != frames.rend(); ++frame) give_back_frame(*frame, 700);
-  trim_frames();  // all of them were needed a moment ago
-  void* const kept = take_frame(700);
-  EXPECT_EQ(kept, last);
-  give_back_frame(kept, 700);
-  trim_frames();  // and now all but one were not
-  std::size_t left = 0;
+TEST(FreeList, WhatABurstLeftIsTrimmedOnceItWasNotNeeded) {
+  if (address_sanitizer) GTEST_SKIP() << "nothing is kept there";
+  struct Block {
+    std::array<char, 64> bytes;
+  };
+  std::vector<Block> blocks(1'000);
+  FreeList<900, 8> list;
+  std::size_t refused = 0;
+  for (Block& block : blocks) refused += list.give_back(&block) ? 0U : 1U;
+  EXPECT_EQ(refused, 100U);
+  std::size_t disposed = 0;
+  const auto count = [&](void*) { ++disposed; };
+  list.trim(count);
+  EXPECT_EQ(disposed, 0U) << "a moment ago there were none";
   std::vector<void*> taken;
-  for (; left < 1'000; ++left) {
-    taken.push_back(take_frame(700));
-    if (std::find(frames.begin(), frames.end(), taken.back()) == frames.end()) break;
-  }
-  EXPECT_LE(left, 100U);
-  for (void* const frame : taken) give_back_frame(frame, 700);
+  for (int i = 0; i < 300; ++i) taken.push_back(list.take());
+  for (void* const block : taken) EXPECT_TRUE(list.give_back(block));
+  list.trim(count);
+  EXPECT_EQ(disposed, 600U) << "300 were needed";
+  list.trim(count);
+  EXPECT_EQ(disposed, 892U) << "and none since then, but a few are kept";
+  list.clear(count);
+  EXPECT_EQ(disposed, 900U);
+  EXPECT_EQ(list.take(), nullptr);
 }
 
 Task<int> answer() { co_return 42; }
