@@ -195,12 +195,12 @@ THROTTLE = {"account_and_address": "5/10m", "account": "50/1h", "address": "1000
 
 def test_x23_guesses_at_once_are_as_many_as_one_after_the_other(start, expensive_users):
     """All of them begin before the first has failed; those that come out behind the fifth failure
-    learn nothing, nor does the one that was right."""
+    learn nothing, nor would one that is right."""
     gate = start(start.backend(), {"login": {"throttle": THROTTLE}}, users=expensive_users)
-    answers = at_once(30, lambda n: gate.try_login("alice", PASSWORD if n == 29 else f"guess {n}"))
-    told = [answer.status for answer in answers if answer.status in (200, 401)]
-    assert len(told) <= 5 + 2, "those that both hashing threads were at may come on top"
-    assert {answer.status for answer in answers} <= {200, 401, 429}
+    statuses = [answer.status for answer in
+                at_once(30, lambda n: gate.try_login("alice", f"guess {n}"))]
+    assert statuses.count(401) <= 5 + 2, "both hashing threads may have been at one more"
+    assert set(statuses) <= {401, 429}
     assert gate.try_login("alice", PASSWORD).status == 429
     assert gate.try_login("bob", PASSWORD).status == 200
 
