@@ -53,7 +53,8 @@ test("12 tabs on two replicas after the access token's end: all load, one rotati
   for (const tab of tabs) assert.equal(await tab.textContent("h1"), "Secret orders of alice");
   const renewals = () => [...one.records(), ...two.records()].filter((record) =>
     record.event === "refresh" && record.session_id === session);
-  await until(() => renewals().length > 1, "the audit lines of both");
+  // The other replica may have been asked with the new cookie already.
+  await until(() => renewals().some((record) => record.outcome === "rotated"), "the audit line");
   assert.equal(renewals().filter((record) => record.outcome === "rotated").length, 1);
   assert.ok(renewals().every((record) => ["rotated", "replayed"].includes(record.outcome)));
   await context.close();
