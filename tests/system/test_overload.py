@@ -39,6 +39,8 @@ def refuses(address):
         Client(address).close()
     except ConnectionRefusedError:
         return True
+    except ConnectionResetError:
+        pass  # in the very moment in which it closes
     return False
 
 
