@@ -146,8 +146,11 @@ net::Task<Connection::HeadResult> Connection::read_head(std::unique_ptr<Exchange
     const auto room = head.bytes.reserve(http::Buffer::block_bytes / 4);
     // A CRLF behind the last body is not the beginning of a head yet.
     const bool nothing_yet = head.bytes.empty() || exchange->request_parser.at_start();
-    if (nothing_yet) begin_idle();
-    if (!nothing_yet) reading_since_ = began;
+    if (nothing_yet) {
+      begin_idle();
+    } else {
+      reading_since_ = began;
+    }
     net::IoResult got = co_await stream_.read_some(room, left);
     reading_since_ = not_waiting;
     if (nothing_yet && is_cancelled(got.error)) got = last_look(got, room);

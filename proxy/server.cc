@@ -227,6 +227,16 @@ net::Task<void> Server::watch_signals() {
   }
 }
 
+// Until there are none left.
+net::Task<void> Server::wait_for_connections(std::chrono::milliseconds limit) {
+  net::Timer timer(control_->state().executor);
+  const auto give_up = Clock::now() + limit;
+  while (process_.connections.load() != 0 && Clock::now() < give_up) {
+    timer.expires_after(drain_check);
+    co_await timer.async_wait(net::as_result);
+  }
+}
+
 net::Task<void> Server::drain() {
   const config::Drain times = runtime_->config.drain;
   net::Timer timer(control_->state().executor);
@@ -249,21 +259,13 @@ net::Task<void> Server::drain() {
   }
   if (process_.connections.load() != 0) {
     for (const auto& worker : workers_) worker->end_streams();
-    const auto farewell_at = Clock::now() + farewell_time;
-    while (process_.connections.load() != 0 && Clock::now() < farewell_at) {
-      timer.expires_after(drain_check);
-      co_await timer.async_wait(net::as_result);
-    }
+    co_await wait_for_connections(farewell_time);
   }
   if (process_.connections.load() != 0) {
     log().write(Level::warning, "drain.timeout has passed: cutting what is left",
                 {{"connections", std::to_string(process_.connections.load())}});
     for (const auto& worker : workers_) worker->close_all();
-    const auto leave_at = Clock::now() + cut_time;
-    while (process_.connections.load() != 0 && Clock::now() < leave_at) {
-      timer.expires_after(drain_check);
-      co_await timer.async_wait(net::as_result);
-    }
+    co_await wait_for_connections(cut_time);
   }
   co_await export_last_spans();
   control_->stop();

@@ -71,6 +71,7 @@ class Server {
   net::Task<void> export_last_spans();
   [[nodiscard]] std::vector<std::string> files_to_watch() const;
   net::Task<void> drain();
+  net::Task<void> wait_for_connections(std::chrono::milliseconds limit);
   net::Task<void> end_sessions_of_changed_users();
   void reload();
   bool load_again();

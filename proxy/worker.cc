@@ -165,8 +165,8 @@ Worker::Accepting Worker::accept_some(Listener& listener, bool last) {
     Room room = Room::enough;
     if (!last && listener.setup->role == Role::main) room = look_for_room();
     const bool is_other = listener.setup->role != Role::main;
-    const bool has_others = state_.others >= others_max;
-    if (room == Room::soon || (is_other && has_others)) return Accepting::no_room;
+    if (is_other && state_.others >= others_max) room = Room::soon;
+    if (room == Room::soon) return Accepting::no_room;
     const net::Accepted accepted = net::accept_from(listener.descriptor);
     switch (accepted.outcome) {
       case net::Accepted::Outcome::connection:
@@ -287,8 +287,7 @@ void Worker::end_streams() {
 
 void Worker::close_all() {
   post([this] {
-    for (Connection& connection : connections_) connection.stream().cancel();
-    for (Connection& connection : connections_) connection.stream().close();
+    for (Connection& connection : connections_) connection.cut();
   });
 }
 

@@ -53,13 +53,6 @@ class Load:
             thread.join()
 
 
-def resident_kib(gate):
-    for line in open(f"/proc/{gate.process.pid}/status"):
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1])
-    raise AssertionError("no VmRSS")
-
-
 def reloads_under_load(start, figure, count):
     """Good ones, bad ones in between, and a new key beside the old one."""
     backend = start.backend()
@@ -69,7 +62,7 @@ def reloads_under_load(start, figure, count):
     began = time.monotonic()
     for number in range(count):
         if number == 10:
-            resident = resident_kib(gate)
+            resident = gate.memory_kib("VmRSS")
         if number % 5 == 4:
             refused += 1
             gate.write_config("nonsense: true\n")
@@ -80,7 +73,7 @@ def reloads_under_load(start, figure, count):
             {"path": f"/open{number}/**", "access": "public"}]}))
         gate.signal(signal.SIGHUP)
         gate.wait_for(lambda n=number: gate.get(f"/open{n}/x").status == 200, f"reload {number}")
-    seconds, more = time.monotonic() - began, resident_kib(gate) - resident
+    seconds, more = time.monotonic() - began, gate.memory_kib("VmRSS") - resident
     load.finish()
     assert not load.lost, load.lost[:5]
     assert not is_plain_program() or more < 4_096, f"{more} KiB"

@@ -107,29 +107,22 @@ def test_a_reload_reaches_it(site):
         assert client.request("GET", "/second", {"Accept": "application/json"}).status == 401
 
 
-def anonymous_kib(gate):
-    for line in open(f"/proc/{gate.process.pid}/status"):
-        if line.startswith("RssAnon:"):
-            return int(line.split()[1])
-    raise AssertionError("no RssAnon")
-
-
 @pytest.mark.parametrize("tls, each", [(False, 2), (True, 20)])
 def test_many_of_them_cost_little(start, tmp_path, tls, each, figure):
     """Also where all of them were busy at the same time: what that took goes back."""
     needs_plain_program()
     site = Site(start, tls, tmp_path, "5m")
     warm = [site.used() for _ in range(50)]
-    before = anonymous_kib(site.gate)
+    before = site.gate.memory_kib("RssAnon")
     clients = [site.connect() for _ in range(400)]
     for client in clients:
         client.send(render("GET", "/x", {}))
     for client in clients:
         assert client.read_response().status == 200
-    site.gate.wait_for(lambda: anonymous_kib(site.gate) - before < each * 400,
+    site.gate.wait_for(lambda: site.gate.memory_kib("RssAnon") - before < each * 400,
                        f"less than {each} KiB for each")
     kind = "TLS" if tls else "plain"
     figure(f"400 idle {kind} connections, busy at the same time before: "
-           f"{(anonymous_kib(site.gate) - before) / 400:.1f} KiB each")
+           f"{(site.gate.memory_kib('RssAnon') - before) / 400:.1f} KiB each")
     for client in clients + warm:
         client.close()

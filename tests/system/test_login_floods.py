@@ -30,13 +30,6 @@ def expensive_users():
     return [{"username": name, "password_hash": line} for name in ("alice", "bob")]
 
 
-def memory_kib(gate, field):
-    for line in open(f"/proc/{gate.process.pid}/status"):
-        if line.startswith(field + ":"):
-            return int(line.split()[1])
-    raise AssertionError(field)
-
-
 def at_once(count, work):
     """The results of `count` calls that begin together."""
     start_together = threading.Barrier(count)
@@ -55,7 +48,7 @@ def flood_of_logins(start, users, count):
     bearer = gate.bearer()
     # Both hashing threads have had their memory once.
     at_once(4, lambda _: gate.try_login())
-    before = memory_kib(gate, "VmRSS")
+    before = gate.memory_kib("VmRSS")
     ended, waits = threading.Event(), []
 
     def good_client():
@@ -83,7 +76,7 @@ def flood_of_logins(start, users, count):
         assert int(answer.get("Retry-After")) >= 1
         assert not answer.all("Set-Cookie")
     if is_plain_program():
-        more = memory_kib(gate, "VmHWM") - before
+        more = gate.memory_kib("VmHWM") - before
         assert more < 2 * 19 * MIB + 16 * MIB, f"{more} KiB for two hashing threads"
     assert gate.try_login().status == 200
 
@@ -114,7 +107,7 @@ def huge_passwords(start, users, announced, count):
             return answer.status
     assert set(at_once(count, login)) == {413}
     if is_plain_program():
-        assert memory_kib(gate, "VmHWM") < memory_kib(gate, "VmRSS") + 19 * MIB, "a hash was made"
+        assert gate.memory_kib("VmHWM") < gate.memory_kib("VmRSS") + 19 * MIB, "a hash was made"
     assert gate.try_login().status == 200
 
 
@@ -233,7 +226,7 @@ def spraying(start, names):
     for _ in range(6):
         banned = gate.try_login("bob", "wrong").status
     assert banned == 429
-    before = memory_kib(gate, "VmRSS")
+    before = gate.memory_kib("VmRSS")
 
     def spray(part):
         with gate.connect() as client:
@@ -247,7 +240,7 @@ def spraying(start, names):
     assert gate.try_login("bob").status == 429, "the ban is forgotten last"
     assert gate.try_login("alice").status == 200
     if is_plain_program():
-        assert memory_kib(gate, "VmRSS") - before < 64 * MIB
+        assert gate.memory_kib("VmRSS") - before < 64 * MIB
 
 
 def test_x23_spraying_stays_bounded(start):
@@ -267,7 +260,7 @@ def full_store(start, sessions):
              for n in range(min(sessions // 10, 5_000))]
     gate = start(start.backend(), {"store": {"memory": {"sessions_max": sessions}}},
                  users=[*users, {"username": "late", "password_hash": PASSWORD_HASH}])
-    before = memory_kib(gate, "VmRSS")
+    before = gate.memory_kib("VmRSS")
 
     def fill(part):
         kept = None
@@ -283,7 +276,7 @@ def full_store(start, sessions):
     oldest = kept[0]
     assert gate.try_login(oldest.claims()["sub"]).status == 200, "the same user's oldest makes room"
     if is_plain_program():
-        assert memory_kib(gate, "VmRSS") - before < 24 * MIB + sessions // 4
+        assert gate.memory_kib("VmRSS") - before < 24 * MIB + sessions // 4
 
 
 def test_x34_a_full_store_stays_full(start):

@@ -22,13 +22,6 @@ def cpu_seconds(gate):
     return (int(fields[11]) + int(fields[12])) / 100
 
 
-def resident_kib(gate):
-    for line in open(f"/proc/{gate.process.pid}/status"):
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1])
-    raise AssertionError("no VmRSS")
-
-
 def closed_port():
     with socket.create_server(("127.0.0.1", 0)) as server:
         return server.getsockname()[1]
@@ -104,13 +97,13 @@ def test_x02_an_application_that_drops_packets_is_given_up(start, figure):
         "routes": [{"path": "/hole/**", "upstream": "hole"}]})
     bearer = gate.bearer()
     assert gate.get("/x", bearer).status == 200
-    before = resident_kib(gate)
+    before = gate.memory_kib("VmRSS")
     began = time.monotonic()
     clients = [gate.connect() for _ in range(200)]
     for client in clients:
         client.send(render("GET", "/hole/x", bearer))
     assert gate.get("/x", bearer).status == 200
-    more = resident_kib(gate) - before
+    more = gate.memory_kib("VmRSS") - before
     assert not is_plain_program() or more < 200 * 64 + 2_048
     assert {client.read_response().status for client in clients} == {504}
     took = time.monotonic() - began
@@ -199,7 +192,7 @@ def heads_that_never_end(start, count, figure):
     gate = start(start.backend(), {"workers": 1, "timeouts": {"request_head": "60s"},
                                    "limits": {"connections": count + 10}})
     bearer = gate.bearer()
-    before = resident_kib(gate)
+    before = gate.memory_kib("VmRSS")
     head = b"GET /x HTTP/1.1\r\nHost: a\r\n" + b"".join(
         b"X-%d: %s\r\n" % (n, b"a" * 7_000) for n in range(4))
     clients = [gate.connect() for _ in range(count)]
@@ -208,7 +201,7 @@ def heads_that_never_end(start, count, figure):
     # Behind them in the same loop: what it answers, it does with their bytes already read.
     for _ in range(20):
         assert gate.get("/x", bearer).status == 200
-    more = resident_kib(gate) - before
+    more = gate.memory_kib("VmRSS") - before
     for client in clients:
         client.close()
     if is_plain_program():
@@ -235,7 +228,7 @@ def header_bombs(start, rounds, figure):
     backend = start.backend()
     gate = start(backend, {"workers": 1})
     gate.get("/x", gate.bearer())
-    before, began = resident_kib(gate), cpu_seconds(gate)
+    before, began = gate.memory_kib("VmRSS"), cpu_seconds(gate)
     for _ in range(rounds):
         for name, fields in FIELDS.items():
             with gate.connect() as client:
@@ -243,7 +236,7 @@ def header_bombs(start, rounds, figure):
                 assert client.read_response().status in (400, 431), name
     used = (cpu_seconds(gate) - began) / (rounds * len(FIELDS))
     assert not backend.at("/y")
-    more = resident_kib(gate) - before
+    more = gate.memory_kib("VmRSS") - before
     if is_plain_program():
         assert more < 1_024
         assert used < 0.01, f"{used * 1000} ms of a processor for each"
@@ -280,7 +273,7 @@ def unread_answers(start, count, size, figure):
     backend.on("*", script)
     gate = start(backend, {"workers": 1})
     bearer = gate.bearer()
-    before = resident_kib(gate)
+    before = gate.memory_kib("VmRSS")
     clients = [Client(gate.address, timeout=30 * SLOW, receive_buffer=8_192)
                for _ in range(count)]
     try:
@@ -290,7 +283,7 @@ def unread_answers(start, count, size, figure):
         stuck = wait_until_still(sent)
         assert all(part < size for part in stuck), "the application is slowed down"
         assert gate.get("/.gatehouse/session", bearer).status == 200
-        more = resident_kib(gate) - before
+        more = gate.memory_kib("VmRSS") - before
         assert not is_plain_program() or more < count * 256
         figure(f"{count} answers of {size >> 20} MiB that nobody reads: "
                f"{more / count:.0f} KiB each")
@@ -328,7 +321,7 @@ def unread_pipeline(start, count, figure):
     gate = start(backend, {"workers": 1})
     bearer = gate.bearer()
     backend.answer("/x", response(200, b"a" * 8_000))
-    before = resident_kib(gate)
+    before = gate.memory_kib("VmRSS")
     with Client(gate.address, timeout=60 * SLOW, receive_buffer=8_192) as client:
         sender = threading.Thread(target=client.send, args=(render("GET", "/x", bearer) * count,))
         sender.start()
@@ -336,7 +329,7 @@ def unread_pipeline(start, count, figure):
         gate.wait_for(lambda: served.append(len(backend.at("/x"))) or
                       (len(served) > 50 and served[-1] == served[-50] > 0), "it to pause", 60)
         assert served[-1] < count, "it waits for its client"
-        more = resident_kib(gate) - before
+        more = gate.memory_kib("VmRSS") - before
         assert not is_plain_program() or more < 1_024
         figure(f"{served[-1]} of {count} pipelined requests are served until the client reads, "
                f"{more} KiB")
@@ -359,7 +352,7 @@ def test_x17_pipelined_requests_are_served_one_after_the_other(start):
     backend = start.backend()
     gate = start(backend)
     bearer = gate.bearer()
-    before = resident_kib(gate)
+    before = gate.memory_kib("VmRSS")
     request = render("GET", "/x", bearer)
     count = 2_000
     with gate.connect() as client:
@@ -369,7 +362,7 @@ def test_x17_pipelined_requests_are_served_one_after_the_other(start):
             assert client.read_response().status == 200
         sender.join()
     assert len(backend.at("/x")) == count
-    assert not is_plain_program() or resident_kib(gate) - before < 4_096
+    assert not is_plain_program() or gate.memory_kib("VmRSS") - before < 4_096
 
 
 def test_x19_connections_that_come_and_go_leave_nothing(start, figure):
@@ -379,7 +372,7 @@ def test_x19_connections_that_come_and_go_leave_nothing(start, figure):
     with gate.connect() as good:
         assert good.request("GET", "/x", bearer).status == 200
         before = len(os.listdir(f"/proc/{gate.process.pid}/fd"))
-        resident, began = resident_kib(gate), cpu_seconds(gate)
+        resident, began = gate.memory_kib("VmRSS"), cpu_seconds(gate)
         for i in range(2_000):
             client = Client(gate.address)
             client.abort() if i % 2 else client.close()
@@ -388,7 +381,7 @@ def test_x19_connections_that_come_and_go_leave_nothing(start, figure):
                       "every descriptor to be closed")
         used = (cpu_seconds(gate) - began) / 2_000
         figure(f"2,000 connections without a request: {used * 1e6:.0f} us of a processor each, "
-               f"{resident_kib(gate) - resident} KiB left")
+               f"{gate.memory_kib('VmRSS') - resident} KiB left")
 
 
 def test_more_requests_than_may_be_under_way_are_told_to_come_back(start):

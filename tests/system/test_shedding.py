@@ -54,13 +54,6 @@ def test_x14_who_finds_no_room_is_told_to_come_back(start, workers):
     gate.wait_for(lambda: gate.get("/x", bearer).status == 200, "room")
 
 
-def anonymous_kib(gate):
-    for line in open(f"/proc/{gate.process.pid}/status"):
-        if line.startswith("RssAnon:"):
-            return int(line.split()[1])
-    raise AssertionError("no RssAnon")
-
-
 def test_x39_beyond_its_memory_it_sheds_new_clients_and_keeps_those_it_serves(start, figure):
     """Thousands of clients with half a large head each: new ones are refused at limits.memory, the
     one that is being served is served on, and when they are gone everybody is."""
@@ -99,9 +92,9 @@ def test_x39_beyond_its_memory_it_sheds_new_clients_and_keeps_those_it_serves(st
     for _ in range(200):
         flood.append(Client(gate.address, timeout=20 * SLOW))
         flood[-1]._send_piece(part)
-    assert anonymous_kib(gate) < bound + bound / 4 + 4_096
+    assert gate.memory_kib("RssAnon") < bound + bound / 4 + 4_096
     figure(f"{len(flood)} clients with half a head of 12 KiB each at a bound of 24 MiB: "
-           f"{anonymous_kib(gate) / 1024:.1f} MiB")
+           f"{gate.memory_kib('RssAnon') / 1024:.1f} MiB")
     for client in flood:
         client.close()
     gate.wait_for(lambda: gate.get("/x", bearer).status == 200, "memory for new clients")

@@ -7,7 +7,7 @@ import pytest
 from support.backend import response
 from support.client import render
 from support.gate import SLOW, spin
-from support.streams import SWITCH, UPGRADE, events
+from support.streams import SWITCH, UPGRADE, all_of, code_of, events
 
 CONFIG = {"routes": [{"path": "/ws", "websocket": True}]}
 
@@ -231,10 +231,7 @@ def test_a_revoked_tunnel_ends_between_two_frames(gate, backend):
         exchange.send(SWITCH + b"\x82\x05abc")
         may_finish.wait(10 * SLOW)
         exchange.send(b"de\x81\x01z")
-        said = b""
-        while data := exchange.receive():
-            said += data
-        told.append(said)
+        told.append(all_of(exchange))
         exchange.close()
     backend.on("/ws", half_a_frame)
     tokens = gate.login()
@@ -245,9 +242,7 @@ def test_a_revoked_tunnel_ends_between_two_frames(gate, backend):
         may_finish.set()
         assert client.read_to_end() == b"de\x88\x02\x03\xf0"
     gate.wait_for(lambda: told, "the application's close frame")
-    frame = told[0]
-    assert frame[:2] == b"\x88\x82"
-    assert bytes(a ^ b for a, b in zip(frame[6:8], frame[2:4])) == b"\x03\xf0"
+    assert code_of(told[0]) == 1008
 
 
 def test_a_revoked_tunnel_ends_with_the_code_of_its_route(start):

@@ -292,6 +292,13 @@ class Gate:
     def bearer(self, user="alice"):
         return self.login(user).bearer()
 
+    def memory_kib(self, field):
+        """Of /proc/PID/status: VmRSS (resident), RssAnon (anonymous), VmHWM (most resident)."""
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith(field + ":"):
+                return int(line.split()[1])
+        raise AssertionError(f"no {field}")
+
     # --- its files
 
     def write_users(self, users):

@@ -6,6 +6,20 @@ SWITCH = (b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: 
           b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")
 
 
+def all_of(exchange):
+    """What the client's side says until it ends."""
+    said = b""
+    while data := exchange.receive():
+        said += data
+    return said
+
+
+def code_of(frame):
+    """Of a masked Close frame."""
+    assert frame[:2] == b"\x88\x82"
+    return int.from_bytes(bytes(a ^ b for a, b in zip(frame[6:8], frame[2:4])), "big")
+
+
 def events(exchange, head=b"Transfer-Encoding: chunked\r\n"):
     """One whole event and half of another; then nothing."""
     exchange.read_body()
